@@ -1,0 +1,5 @@
+//! YAML that people write: parsed once into nodes that know their place, then decoded with every
+//! problem collected, so that all of a file's mistakes are told at once.
+
+pub mod node;
+pub mod problem;

@@ -1,0 +1,4 @@
+//! Finding personal data in evidence.
+
+pub mod analysis;
+pub mod finding;

@@ -1,0 +1,119 @@
+//! A flow: one conversation between the handset and a server, as the analysis contract has it.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What carried the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlowProtocol {
+    /// A TCP connection.
+    Tcp,
+    /// UDP datagrams between two ports.
+    Udp,
+    /// One entry of an HTTP archive.
+    Har,
+}
+
+/// How the host's name is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostFrom {
+    /// From a request's `Host`.
+    Http,
+    /// From a TLS ClientHello.
+    Sni,
+    /// From a DNS answer that held the server's address.
+    Dns,
+    /// From a QUIC Initial's ClientHello.
+    Quic,
+    /// From an HTTP archive.
+    Har,
+}
+
+/// What the flow speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Application {
+    /// HTTP/1.0 or 1.1.
+    #[serde(rename = "http/1.1")]
+    Http1,
+    /// HTTP/2.
+    #[serde(rename = "h2")]
+    Http2,
+    /// TLS, its content not visible.
+    #[serde(rename = "tls")]
+    Tls,
+    /// DNS.
+    #[serde(rename = "dns")]
+    Dns,
+    /// QUIC.
+    #[serde(rename = "quic")]
+    Quic,
+    /// WebSocket.
+    #[serde(rename = "websocket")]
+    Websocket,
+    /// Anything else.
+    #[serde(rename = "unknown")]
+    Unknown,
+}
+
+/// Whether an eavesdropper can read the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// Readable by anyone on the path.
+    Clear,
+    /// Encrypted.
+    Tls,
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "clear",
+            Self::Tls => "tls",
+        })
+    }
+}
+
+/// The app that owns a flow's socket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct App {
+    /// Linux user id on the handset.
+    pub uid: u32,
+    /// Package name; of a shared uid, the name the handset gives the uid.
+    pub package: Option<String>,
+}
+
+/// One conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Its number in the analysis, from 0 in order of first packet.
+    pub id: u32,
+    /// TCP, UDP or HAR.
+    pub protocol: FlowProtocol,
+    /// `ip:port` or `[ip6]:port` of the side that opened it.
+    pub client: String,
+    /// The other side.
+    pub server: String,
+    /// The server's name, where known.
+    pub host: Option<String>,
+    /// How the name is known.
+    pub host_from: Option<HostFrom>,
+    /// What it speaks.
+    pub application: Application,
+    /// Whether it can be read on the path.
+    pub protection: Protection,
+    /// The app it belongs to, where known.
+    pub app: Option<App>,
+    /// Payload bytes sent by the client.
+    pub bytes_out: u64,
+    /// Payload bytes sent by the server.
+    pub bytes_in: u64,
+    /// First packet, seconds since the Unix epoch.
+    pub first: f64,
+    /// Last packet, seconds since the Unix epoch.
+    pub last: f64,
+    /// Holes in the reassembled bytes, both directions.
+    pub gaps: u32,
+}

@@ -1,0 +1,9 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod base;
+pub mod detect;
+pub mod evidence;
+pub mod persona;
+pub mod ports;
+pub mod scenario;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The planted identity: what is known about a handset's owner, and so can be searched for.
+
+pub mod datum;

@@ -1,0 +1,52 @@
+//! `Link`: what ADB packets travel on (TCP, in-process; later USB, TLS, a recorded transcript).
+
+use crate::ports::BoxFuture;
+use crate::wire::adb::packet::Packet;
+use std::io;
+use std::net::SocketAddr;
+use thiserror::Error;
+
+/// Why a link stopped carrying packets.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// The other side closed it.
+    #[error("the link was closed by the other side")]
+    Closed,
+    /// Bytes that are no ADB packet.
+    #[error("bytes that are no ADB packet")]
+    Malformed(#[source] crate::wire::adb::packet::PacketError),
+    /// The operating system's own error.
+    #[error("the link broke")]
+    Io(#[source] io::Error),
+}
+
+/// The receiving half.
+pub trait LinkReader: Send {
+    /// The next packet. Not cancel-safe: one task owns a reader and only awaits this.
+    fn receive(&mut self) -> BoxFuture<'_, Result<Packet, LinkError>>;
+}
+
+/// The sending half.
+pub trait LinkWriter: Send {
+    /// Sends one packet whole.
+    fn send(&mut self, packet: Packet) -> BoxFuture<'_, Result<(), LinkError>>;
+}
+
+/// Both halves of a link.
+pub struct Link {
+    /// Receives.
+    pub reader: Box<dyn LinkReader>,
+    /// Sends.
+    pub writer: Box<dyn LinkWriter>,
+    /// The TCP addresses of a link over the network; `None` for any other.
+    pub endpoints: Option<Endpoints>,
+}
+
+/// The two ends of a TCP link, as the side that owns the link sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// This side.
+    pub local: SocketAddr,
+    /// The other side.
+    pub remote: SocketAddr,
+}

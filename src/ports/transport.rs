@@ -1,0 +1,88 @@
+//! `Transport`: opens a named ADB service on one handset as a byte stream.
+//!
+//! Implemented by `adapters/adb` (a connection of our own) and `adapters/adb_server` (through a
+//! running adb server). Services are written once, over this.
+
+use crate::ports::BoxFuture;
+use crate::ports::link::Endpoints;
+use crate::wire::adb::banner::Banner;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A service's bytes, both ways. Dropping it closes the stream.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// One open service.
+pub type ByteStream = Box<dyn Duplex>;
+
+/// Why a handset can not be reached, or a service not be opened.
+#[derive(Clone, Debug, Error)]
+pub enum TransportError {
+    /// Nothing answers at the address.
+    #[error("handset `{selector}` cannot be reached: {reason}")]
+    Unreachable {
+        /// The selector as given.
+        selector: String,
+        /// The operating system's or the server's words.
+        reason: String,
+    },
+    /// The handset waits for its owner to allow this computer.
+    #[error("handset `{selector}` has not authorised this computer")]
+    Unauthorized {
+        /// The selector as given.
+        selector: String,
+    },
+    /// The handset is there but in a state that serves nothing (offline, recovery, sideload …).
+    #[error("handset `{selector}` is `{state}`")]
+    Unusable {
+        /// The selector as given.
+        selector: String,
+        /// ADB's word for the state.
+        state: String,
+    },
+    /// The handset refused the service.
+    #[error("the handset refused the service `{service}`{}", detail.as_ref().map(|d| format!(": {d}")).unwrap_or_default())]
+    Refused {
+        /// The service as asked for.
+        service: String,
+        /// What the adb server said of it, if anything.
+        detail: Option<String>,
+    },
+    /// The connection was lost.
+    #[error("the connection to the handset was lost: {reason}")]
+    Lost {
+        /// What was seen.
+        reason: String,
+    },
+    /// The other side broke the protocol.
+    #[error("the handset broke the protocol: {reason}")]
+    PeerMisbehaved {
+        /// What it did.
+        reason: String,
+    },
+    /// A wait reached its limit.
+    #[error("no answer within {} s while waiting for {waiting_for}", after.as_secs_f64())]
+    TimedOut {
+        /// What was awaited.
+        waiting_for: &'static str,
+        /// The limit.
+        after: Duration,
+    },
+}
+
+/// One handset, reached over ADB. Any number of services may be open at the same time.
+pub trait Transport: Send + Sync {
+    /// What the handset said of itself: state, properties, features.
+    fn banner(&self) -> &Banner;
+
+    /// Opens a service by its ADB name (`shell:id`, `sync:`).
+    fn open<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<ByteStream, TransportError>>;
+
+    /// The TCP port on the handset that this transport's own packets use, if they cross its network.
+    fn handset_port(&self) -> Option<u16>;
+
+    /// The addresses of our own TCP connection to the handset, if we hold one ourselves.
+    fn endpoints(&self) -> Option<Endpoints>;
+}

@@ -1,0 +1,3 @@
+//! Byte formats and protocol state machines: bytes in, bytes out, no IO.
+
+pub mod adb;
