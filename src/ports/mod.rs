@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod link;
+pub mod lister;
 pub mod signer;
 pub mod store;
 pub mod transport;

@@ -1,0 +1,44 @@
+//! `Lister`: finds the handset that a selector names and opens a transport to it.
+
+use crate::ports::BoxFuture;
+use crate::ports::transport::{Transport, TransportError};
+use std::fmt;
+use std::sync::Arc;
+
+/// How an operator names a handset.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selector {
+    /// `tcp:HOST:PORT`: our own connection to an adbd that listens on the network.
+    Tcp(String),
+    /// `server:SERIAL`: through a running adb server.
+    Server(String),
+    /// `virtual:FIRMWARE`: a virtual handset inside this process; a shipped name or a file.
+    Virtual(String),
+}
+
+impl Selector {
+    /// Whether the handset is the harness's own, so that nothing done to it can cost or harm.
+    #[must_use]
+    pub const fn is_virtual(&self) -> bool {
+        matches!(self, Self::Virtual(_))
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Server(serial) => write!(f, "server:{serial}"),
+            Self::Virtual(firmware) => write!(f, "virtual:{firmware}"),
+        }
+    }
+}
+
+/// Opens transports.
+pub trait Lister: Send + Sync {
+    /// A transport to the handset that `selector` names.
+    fn attach<'a>(
+        &'a self,
+        selector: &'a Selector,
+    ) -> BoxFuture<'a, Result<Arc<dyn Transport>, TransportError>>;
+}
