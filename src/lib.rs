@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod detect;
+pub mod engine;
 pub mod evidence;
 pub mod persona;
 pub mod ports;

@@ -1,0 +1,6 @@
+//! Drives one handset: what is asked of it, what is done to it, and how that is undone.
+//!
+//! The engine reaches the world through ports only and never names an adapter.
+
+pub mod journal;
+pub mod undo;
