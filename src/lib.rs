@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod adapters;
 pub mod base;
 pub mod detect;
 pub mod engine;

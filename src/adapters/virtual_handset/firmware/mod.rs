@@ -1,0 +1,6 @@
+//! Firmware: what a virtual handset is and what its apps do, as data (`phonehome/firmware/1`).
+//!
+//! Nothing here runs anything: a file becomes a checked [`model::Firmware`], with every mistake told.
+
+pub mod model;
+pub mod template;
