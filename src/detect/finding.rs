@@ -71,7 +71,7 @@ pub struct Finding {
     pub host: Option<String>,
     /// `ip:port` of the server.
     pub server: String,
-    /// Whether the flow can be read on the path.
+    /// Whether the datum could be read on the path; a server name is clear though its flow is TLS.
     pub protection: Protection,
     /// When, seconds since the Unix epoch by the capture's clock.
     pub at: f64,

@@ -65,6 +65,8 @@ pub enum Protection {
     Clear,
     /// Encrypted.
     Tls,
+    /// In no form that is understood; who can read it is not known.
+    Opaque,
 }
 
 impl fmt::Display for Protection {
@@ -72,6 +74,7 @@ impl fmt::Display for Protection {
         f.write_str(match self {
             Self::Clear => "clear",
             Self::Tls => "tls",
+            Self::Opaque => "opaque",
         })
     }
 }
@@ -110,6 +113,10 @@ pub struct Flow {
     pub bytes_out: u64,
     /// Payload bytes sent by the server.
     pub bytes_in: u64,
+    /// Payload bytes that left the handset in this flow and could not be read: encrypted, compressed
+    /// or in no known form. A handshake in the clear is not among them.
+    #[serde(default)]
+    pub bytes_opaque: u64,
     /// First packet, seconds since the Unix epoch.
     pub first: f64,
     /// Last packet, seconds since the Unix epoch.

@@ -1,0 +1,54 @@
+//! What an analysis is told beside the capture itself: what to leave out, what bounds it, who owns
+//! the sockets. Nothing here is learnt from packets.
+
+use crate::evidence::flow::{App, FlowProtocol};
+use core::net::{IpAddr, SocketAddr};
+
+/// How to read a capture.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The capture's path, for the record.
+    pub input: String,
+    /// Connections of our own, left out of packets, findings and byte counts.
+    pub exclude: Vec<Exclusion>,
+    /// The lookups that bound the run; `None` for a capture that was made without them.
+    pub window: Option<Marks>,
+    /// Who owned which socket.
+    pub owners: Vec<SocketOwner>,
+    /// The handset's own addresses, if known: what they send goes out. Without them the side that
+    /// opened a connection is taken for the handset.
+    pub handset_addresses: Vec<IpAddr>,
+}
+
+/// One TCP connection of our own to the handset, or every one to a port of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// The port on the handset: that of adbd.
+    pub handset_port: u16,
+    /// Our side's address as the handset sees it; `None` for any.
+    pub peer_address: Option<IpAddr>,
+    /// Our side's port as the handset sees it; `None` for any.
+    pub peer_port: Option<u16>,
+}
+
+/// The two names that the handset looks up: one before the first step, one after the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Looked up before the first step.
+    pub before: String,
+    /// Looked up after the last step.
+    pub after: String,
+}
+
+/// One socket on the handset and the app it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOwner {
+    /// TCP or UDP.
+    pub protocol: FlowProtocol,
+    /// The handset's side; an unspecified address stands for any.
+    pub local: SocketAddr,
+    /// The other side; an unspecified address with port 0 stands for any.
+    pub remote: SocketAddr,
+    /// The owner.
+    pub app: App,
+}
