@@ -2,5 +2,9 @@
 //!
 //! Nothing here runs anything: a file becomes a checked [`model::Firmware`], with every mistake told.
 
+pub mod decode;
+mod decode_apps;
+mod decode_device;
 pub mod model;
+pub mod shipped;
 pub mod template;
