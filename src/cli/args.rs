@@ -1,0 +1,210 @@
+//! The command line: names are a contract.
+
+use crate::cli::selector::parse_selector;
+use crate::ports::lister::Selector;
+use crate::scenario::permission::Permission;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What a phone sends, which app sends it, to whom, in what form, and whether that is still what
+/// was agreed.
+#[derive(Debug, Parser)]
+#[command(name = "phonehome", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// When to colour the output
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// No progress, no summary: errors only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 pass, 1 fail, 2 usage or invalid file, 3 inconclusive, 4 handset or host failure,
+5 golden missing or unreviewed, 6 a handset still needs restoring, 130 cancelled.";
+
+/// Every command that is built.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios on handsets and judge what leaves: the main job
+    Audit(Audit),
+    /// Look at pending goldens, accept or reject them
+    Review(Review),
+    /// Show or convert a finished run
+    Report(Report),
+    /// Undo what an interrupted run left on a handset
+    Restore(Restore),
+    /// Validate scenario files
+    #[command(subcommand)]
+    Scenario(Scenario),
+    /// Run a virtual handset that any adb client can use
+    Virtual(Virtual),
+}
+
+/// `phonehome audit`
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) handsets: Handsets,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Reviewed goldens
+    #[arg(long, default_value = "golden", value_name = "DIR")]
+    pub(crate) golden: PathBuf,
+    /// Data that the handset really holds, and decoys (schema phonehome/persona/1)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) persona: Option<PathBuf>,
+    /// Acts that cost or cannot be undone, granted by name
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = permission_names())]
+    pub(crate) allow: Vec<String>,
+    /// Fixes everything drawn at random
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// `phonehome review`
+#[derive(Debug, Args)]
+pub(crate) struct Review {
+    /// Pending goldens to decide on, by any part of their path; all of them when none is named
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Make them the reviewed ones
+    #[arg(long, conflicts_with = "reject")]
+    pub(crate) accept: bool,
+    /// Throw them away
+    #[arg(long)]
+    pub(crate) reject: bool,
+    /// Reviewed goldens
+    #[arg(long, default_value = "golden", value_name = "DIR")]
+    pub(crate) golden: PathBuf,
+}
+
+/// `phonehome report`
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// A run's directory, its id, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `phonehome restore`
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) handsets: Handsets,
+    /// Where runs are kept
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+/// `phonehome scenario …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scenario {
+    /// Tell every mistake of a file at once
+    Check {
+        /// Scenario files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// `phonehome virtual`
+#[derive(Debug, Args)]
+pub(crate) struct Virtual {
+    /// A shipped firmware's name, or a file
+    #[arg(value_name = "FIRMWARE")]
+    pub(crate) firmware: String,
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:5555", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    pub(crate) expose: bool,
+    /// The handset's serial number
+    #[arg(long, value_name = "SERIAL")]
+    pub(crate) serial: Option<String>,
+    /// Fixes everything drawn at random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) seed: u64,
+}
+
+/// Which handsets.
+#[derive(Debug, Args)]
+pub(crate) struct Handsets {
+    /// A handset: virtual:FIRMWARE, tcp:HOST:PORT, server:SERIAL or a bare serial; repeatable
+    #[arg(long = "handset", value_name = "SEL", value_parser = parse_selector)]
+    pub(crate) selectors: Vec<Selector>,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Also write a report to a file; repeatable
+    #[arg(long = "write", value_name = "FORMAT=FILE", value_parser = parse_write)]
+    pub(crate) writes: Vec<(Format, PathBuf)>,
+    /// Where runs are kept
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+/// A report's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// For scripts (schema phonehome/run/1)
+    Json,
+    /// For CI servers
+    Junit,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal only
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn permission_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Permission::ALL.iter().map(|(name, _)| *name))
+}
+
+fn parse_write(text: &str) -> Result<(Format, PathBuf), String> {
+    let Some((format, file)) = text.split_once('=') else {
+        return Err("expected FORMAT=FILE, such as `junit=results.xml`".to_owned());
+    };
+    let format = Format::from_str(format, false)
+        .map_err(|_| format!("unknown format `{format}`; expected human, json or junit"))?;
+    if file.is_empty() {
+        return Err("no file after `=`".to_owned());
+    }
+    Ok((format, PathBuf::from(file)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

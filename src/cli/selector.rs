@@ -1,0 +1,100 @@
+//! Reads a handset selector from the command line.
+
+use crate::ports::lister::Selector;
+
+/// Every form that this version knows, for messages.
+const FORMS: &str = "`virtual:FIRMWARE`, `tcp:HOST:PORT`, `server:SERIAL`, or a bare serial";
+
+/// The selector that `text` spells, or one sentence on what is wrong with it and what would be right.
+pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return bare(text);
+    };
+    if rest.is_empty() {
+        return Err(format!("nothing after `{scheme}:`; expected {FORMS}"));
+    }
+    match scheme {
+        "virtual" => Ok(Selector::Virtual(rest.to_owned())),
+        "server" => Ok(Selector::Server(rest.to_owned())),
+        "tcp" => tcp(rest),
+        "usb" => Err("handsets over USB are reached through the adb server in this version: \
+                      use `server:SERIAL`"
+            .to_owned()),
+        // A bare serial may hold a colon: adb's own `127.0.0.1:5555`.
+        _ if rest.parse::<u16>().is_ok() => Ok(Selector::Server(text.to_owned())),
+        _ => Err(unknown_scheme(scheme, rest)),
+    }
+}
+
+fn bare(text: &str) -> Result<Selector, String> {
+    if text.is_empty() {
+        return Err(format!("empty; expected {FORMS}"));
+    }
+    Ok(Selector::Server(text.to_owned()))
+}
+
+fn tcp(address: &str) -> Result<Selector, String> {
+    let example = "write `tcp:HOST:PORT`, such as `tcp:127.0.0.1:5555` or `tcp:[::1]:5555`";
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return Err(format!("`{address}` has no port; {example}"));
+    };
+    let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
+    if host.is_empty() || is_bare_ipv6 || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Err(format!("`{address}` is no address; {example}"));
+    }
+    Ok(Selector::Tcp(address.to_owned()))
+}
+
+fn unknown_scheme(scheme: &str, rest: &str) -> String {
+    let known = ["virtual", "tcp", "server"];
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(scheme, name), *name))
+        .min();
+    match nearest {
+        Some((distance, name)) if distance <= 2 => {
+            format!("unknown kind `{scheme}`; did you mean `{name}:{rest}`?")
+        }
+        _ => format!("unknown kind `{scheme}`; expected {FORMS}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_read_as_documented() {
+        let tcp = |s: &str| Some(Selector::Tcp(s.to_owned()));
+        let server = |s: &str| Some(Selector::Server(s.to_owned()));
+        let cases = [
+            (
+                "virtual:android-14",
+                Some(Selector::Virtual("android-14".to_owned())),
+            ),
+            ("tcp:127.0.0.1:5555", tcp("127.0.0.1:5555")),
+            ("tcp:[::1]:5555", tcp("[::1]:5555")),
+            ("tcp:::1:5555", None),
+            ("tcp:localhost", None),
+            ("tcp:localhost:0", None),
+            ("tcp:localhost:70000", None),
+            ("server:emulator-5554", server("emulator-5554")),
+            ("server:127.0.0.1:5555", server("127.0.0.1:5555")),
+            ("emulator-5554", server("emulator-5554")),
+            ("127.0.0.1:5555", server("127.0.0.1:5555")),
+            ("usb:0123", None),
+            ("virtaul:x", None),
+            ("virtual:", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_selector(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_kind_is_suggested() {
+        let error = parse_selector("virtaul:android-14").unwrap_err();
+        assert!(error.contains("did you mean `virtual:android-14`?"), "{error}");
+    }
+}
