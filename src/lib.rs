@@ -5,6 +5,7 @@ pub mod base;
 pub mod detect;
 pub mod engine;
 pub mod evidence;
+pub mod outcome;
 pub mod persona;
 pub mod ports;
 pub mod scenario;

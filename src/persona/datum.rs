@@ -49,6 +49,41 @@ pub enum DatumKind {
     Token,
 }
 
+impl DatumKind {
+    /// All kinds with the names that files use, in the order of the documentation.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("imei", Self::Imei),
+        ("imsi", Self::Imsi),
+        ("iccid", Self::Iccid),
+        ("phone", Self::Phone),
+        ("serial", Self::Serial),
+        ("mac", Self::Mac),
+        ("android_id", Self::AndroidId),
+        ("uuid", Self::Uuid),
+        ("name", Self::Name),
+        ("text", Self::Text),
+        ("operator", Self::Operator),
+        ("ssid", Self::Ssid),
+        ("bssid", Self::Bssid),
+        ("latitude", Self::Latitude),
+        ("longitude", Self::Longitude),
+        ("location", Self::Location),
+        ("email", Self::Email),
+        ("account", Self::Account),
+        ("hostname", Self::Hostname),
+        ("token", Self::Token),
+    ];
+
+    /// The name that files use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find_map(|(name, kind)| (*kind == self).then_some(*name))
+            .unwrap_or("unnamed")
+    }
+}
+
 /// A group of data that an expectation may name at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,6 +144,36 @@ impl Group {
     }
 }
 
+impl Group {
+    /// The group of a datum, by its id where that says whose it is, else by its kind.
+    #[must_use]
+    pub fn of(id: &str, kind: DatumKind) -> Option<Self> {
+        let owners = [
+            ("contact-", Self::Contacts),
+            ("peer-", Self::Peers),
+            ("message-", Self::Messages),
+            ("own_phone", Self::OwnPhone),
+        ];
+        let by_owner = owners
+            .iter()
+            .find_map(|(prefix, group)| id.starts_with(prefix).then_some(*group));
+        by_owner.or(match kind {
+            DatumKind::Imei => Some(Self::Imei),
+            DatumKind::Imsi => Some(Self::Imsi),
+            DatumKind::Iccid => Some(Self::Iccid),
+            DatumKind::Serial => Some(Self::Serial),
+            DatumKind::AndroidId => Some(Self::AndroidId),
+            DatumKind::Mac => Some(Self::Mac),
+            DatumKind::Operator => Some(Self::Operator),
+            DatumKind::Latitude | DatumKind::Longitude | DatumKind::Location => {
+                Some(Self::Location)
+            }
+            DatumKind::Account | DatumKind::Email => Some(Self::Account),
+            _ => None,
+        })
+    }
+}
+
 /// Where a datum comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,4 +221,12 @@ pub struct Persona {
     pub decoys: Vec<Datum>,
     /// What could not be learnt.
     pub unknown: Vec<UnknownDatum>,
+}
+
+impl Persona {
+    /// The datum of that id, if it is known.
+    #[must_use]
+    pub fn datum(&self, id: &str) -> Option<&Datum> {
+        self.data.iter().find(|datum| datum.id == id)
+    }
 }

@@ -404,7 +404,7 @@ mod tests {
 
     /// The tree with the source of every node: `key=>value`.
     fn sources(text: &str, node: &Node) -> String {
-        let source = |span: Span| text[span.offset..span.end()].to_owned();
+        let source = |span: Span| text.get(span.offset..span.end()).unwrap().to_owned();
         match &node.content {
             Content::Sequence(items) => {
                 let inner: Vec<_> = items.iter().map(|item| sources(text, item)).collect();
@@ -559,7 +559,7 @@ mod tests {
         for level in 1..20 {
             let below = format!("*a{}", level - 1);
             let items = [below.as_str(); 10].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+            bomb += &format!("a{level}: &a{level} [{items}]\n");
         }
         let problem = parse(&bomb).unwrap_err();
         assert!(

@@ -1,4 +1,8 @@
 //! The Android Debug Bridge protocol, host and device side from the same code.
 
 pub mod banner;
+pub mod connection;
+pub mod event;
+pub mod handshake;
 pub mod packet;
+mod stream;

@@ -1,0 +1,14 @@
+//! What a run amounts to: verdicts, disclosures, claims, and the record that is kept of them.
+
+pub mod app_label;
+pub mod claim_verdict;
+pub mod comparison;
+pub mod condition;
+pub mod disclosure;
+pub mod judge;
+pub mod observed;
+pub mod record_variant;
+pub mod redactor;
+pub mod run_record;
+pub mod untouched;
+pub mod verdict;
