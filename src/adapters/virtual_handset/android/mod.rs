@@ -1,0 +1,3 @@
+//! Android's state on a virtual handset: properties, settings, providers, packages.
+
+pub(crate) mod state;

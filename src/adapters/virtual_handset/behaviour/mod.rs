@@ -1,0 +1,3 @@
+//! What apps do by themselves.
+
+pub(crate) mod due;

@@ -1,0 +1,206 @@
+//! Starting processes and waiting for their end.
+
+use super::descriptor::Descriptors;
+use super::handset::Handset;
+use super::process::{Control, ERRORS, Process, Program, Stop};
+use super::scheduler::{Wait, fire_all, lock};
+use super::signal::{self, Status};
+use super::table::Entry;
+use super::user::User;
+use crate::adapters::virtual_handset::files::error::FileError;
+use crate::ports::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// What a process is to be.
+pub(crate) struct Launch {
+    /// Its command line.
+    pub(crate) arguments: Vec<String>,
+    /// Its environment.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Its working directory.
+    pub(crate) directory: String,
+    /// Whom it runs as.
+    pub(crate) user: User,
+    /// Its open files.
+    pub(crate) descriptors: Descriptors,
+    /// Its parent.
+    pub(crate) parent: u32,
+    /// Its group's leader; `None` makes it a leader.
+    pub(crate) group: Option<u32>,
+    /// Its umask.
+    pub(crate) umask: u32,
+    /// Signals it ignores from the start, a bit each.
+    pub(crate) ignored: u64,
+}
+
+impl Launch {
+    /// A child that inherits all of its parent.
+    pub(crate) fn child_of(parent: &Process, arguments: Vec<String>) -> Self {
+        Self {
+            arguments,
+            environment: parent.environment.clone(),
+            directory: parent.directory.clone(),
+            user: parent.user.clone(),
+            descriptors: parent.descriptors.clone(),
+            parent: parent.pid,
+            group: Some(parent.group),
+            umask: parent.umask,
+            ignored: parent.ignored(),
+        }
+    }
+}
+
+/// What a process does.
+pub(crate) type Body =
+    Box<dyn FnOnce(Process) -> BoxFuture<'static, (Process, Result<u8, Stop>)> + Send>;
+
+/// A program as a body.
+pub(crate) fn body_of(program: Program) -> Body {
+    Box::new(move |mut process| {
+        Box::pin(async move {
+            let ended = program(&mut process).await;
+            (process, ended)
+        })
+    })
+}
+
+/// A process that was started.
+#[derive(Clone)]
+pub(crate) struct Child {
+    /// Its id.
+    pub(crate) pid: u32,
+    end: Arc<End>,
+}
+
+#[derive(Default)]
+struct End(Mutex<(Option<Status>, Vec<Arc<Wait>>)>);
+
+impl Child {
+    /// How it ended, once it has.
+    pub(crate) fn status(&self) -> Option<Status> {
+        lock(&self.end.0).0
+    }
+
+    fn poll(&self, wait: &Arc<Wait>) -> Option<Status> {
+        let mut end = lock(&self.end.0);
+        if end.0.is_none() {
+            end.1.push(Arc::clone(wait));
+        }
+        end.0
+    }
+}
+
+impl Handset {
+    /// Starts a process; it is busy from this moment on.
+    pub(crate) fn launch(&self, launch: Launch, body: Body) -> Result<Child, FileError> {
+        let control = Control::inheriting(launch.ignored);
+        let (pid, group, seen) = self.with(|world| {
+            let started = world.uptime();
+            let pid = world.processes.insert(|pid| Entry {
+                pid,
+                parent: launch.parent,
+                group: launch.group.unwrap_or(pid),
+                user: launch.user.clone(),
+                arguments: launch.arguments.clone(),
+                started,
+                control: Some(Arc::clone(&control)),
+            })?;
+            Ok((pid, launch.group.unwrap_or(pid), world.announced()))
+        })?;
+        let process = Process {
+            handset: self.clone(),
+            pid,
+            parent: launch.parent,
+            group,
+            user: launch.user,
+            arguments: launch.arguments,
+            environment: launch.environment,
+            directory: launch.directory,
+            umask: launch.umask,
+            descriptors: launch.descriptors,
+            control,
+            seen,
+        };
+        let end = Arc::new(End::default());
+        let running = Running {
+            handset: self.clone(),
+            pid,
+            end: Arc::clone(&end),
+            status: Status::Signaled(11),
+        };
+        self.scheduler().enter();
+        tokio::spawn(run(process, body, running));
+        Ok(Child { pid, end })
+    }
+}
+
+/// Settles a process's end, even when its task is dropped or its program panics.
+struct Running {
+    handset: Handset,
+    pid: u32,
+    end: Arc<End>,
+    status: Status,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handset.with(|world| world.processes.remove(self.pid));
+        let mut end = lock(&self.end.0);
+        end.0 = Some(self.status);
+        fire_all(&mut end.1);
+        drop(end);
+        self.handset.scheduler().leave();
+    }
+}
+
+async fn run(process: Process, body: Body, mut running: Running) {
+    let (mut process, ended) = body(process).await;
+    running.status = match ended {
+        Ok(code) => Status::Exited(code),
+        Err(Stop::Killed(signal)) => Status::Signaled(signal),
+        Err(Stop::Output(error)) => {
+            let text = format!("{}: write: {error}\n", process.name());
+            if process.descriptors.contains_key(&ERRORS) {
+                // Where errors can not be told either, the exit code remains.
+                process.complain(text).await.ok();
+            }
+            Status::Exited(1)
+        }
+    };
+    // Pipes close before the end is told: a parent that has waited finds all output there.
+    drop(process);
+    drop(running);
+}
+
+impl Process {
+    /// Starts a child that inherits all of this process.
+    pub(crate) fn spawn(&self, arguments: Vec<String>, body: Body) -> Result<Child, FileError> {
+        self.handset.launch(Launch::child_of(self, arguments), body)
+    }
+
+    /// Waits for a child's end.
+    pub(crate) async fn wait(&mut self, child: &Child) -> Result<Status, Stop> {
+        self.block(|wait| child.poll(wait)).await
+    }
+
+    /// Sends a signal with this process's rights.
+    pub(crate) fn kill(&mut self, pid: u32, number: u8) -> Result<(), FileError> {
+        let user = self.user.clone();
+        self.handset.with(|world| {
+            let target = world.processes.get(pid).ok_or(FileError::NoProcess)?;
+            if !user.is_root() && user.uid != target.user.uid {
+                return Err(FileError::NotPermitted);
+            }
+            if number == 0 {
+                return Ok(());
+            }
+            world.processes.kill(pid, number)
+        })
+    }
+
+    /// Whether it was ended by the terminal or its peer, not by its own doing.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        matches!(self.check(), Err(Stop::Killed(signal::HUP | signal::KILL)))
+    }
+}

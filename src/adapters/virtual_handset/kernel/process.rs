@@ -1,0 +1,320 @@
+//! `Process`: what a program sees of the handset, and the waits it may make.
+//! A program waits in these ways only, so that the kernel knows when nobody is busy.
+
+use super::descriptor::{Descriptor, Descriptors};
+use super::handset::Handset;
+use super::scheduler::{Blocked, Wait, lock};
+use super::signal;
+use super::user::User;
+use crate::adapters::virtual_handset::files::error::FileError;
+use crate::adapters::virtual_handset::files::path;
+use crate::ports::BoxFuture;
+use bytes::Bytes;
+use rand::RngCore;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Standard input.
+pub(crate) const INPUT: u32 = 0;
+/// Standard output.
+pub(crate) const OUTPUT: u32 = 1;
+/// Standard error.
+pub(crate) const ERRORS: u32 = 2;
+
+/// A program: it prints, and gives its exit code.
+pub(crate) type Program = for<'a> fn(&'a mut Process) -> BoxFuture<'a, Result<u8, Stop>>;
+
+/// Why a process can not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// A signal ended it.
+    Killed(u8),
+    /// It wrote where writing failed.
+    Output(FileError),
+}
+
+/// One running program.
+pub(crate) struct Process {
+    /// The handset it runs on.
+    pub(crate) handset: Handset,
+    /// Its id.
+    pub(crate) pid: u32,
+    /// Its parent's id.
+    pub(crate) parent: u32,
+    /// The leader of its group.
+    pub(crate) group: u32,
+    /// Whom it runs as.
+    pub(crate) user: User,
+    /// Its command line, its own name first.
+    pub(crate) arguments: Vec<String>,
+    /// Its environment.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Its working directory, absolute.
+    pub(crate) directory: String,
+    /// Permission bits taken from what it makes.
+    pub(crate) umask: u32,
+    /// Open files.
+    pub(crate) descriptors: Descriptors,
+    pub(super) control: Arc<Control>,
+    pub(super) seen: u64,
+}
+
+/// What others hold of a process: how to end it, whoever it waits for.
+#[derive(Default)]
+pub(crate) struct Control(Mutex<Signals>);
+
+#[derive(Default)]
+struct Signals {
+    pending: Option<u8>,
+    /// A bit per signal number.
+    ignored: u64,
+    wait: Option<Arc<Wait>>,
+}
+
+impl Control {
+    /// One that ignores what its parent ignored.
+    pub(super) fn inheriting(ignored: u64) -> Arc<Self> {
+        let control = Self::default();
+        lock(&control.0).ignored = ignored;
+        Arc::new(control)
+    }
+
+    /// Delivers a signal: what is neither ignored nor harmless ends the process at its next wait.
+    pub(super) fn deliver(&self, number: u8) {
+        let wait = {
+            let mut signals = lock(&self.0);
+            let ignored = signals.ignored & bit(number) != 0 && number != signal::KILL;
+            if ignored || signal::is_harmless(number) {
+                return;
+            }
+            if signals.pending.is_none() || number == signal::KILL {
+                signals.pending = Some(number);
+            }
+            signals.wait.take()
+        };
+        if let Some(wait) = wait {
+            wait.fire();
+        }
+    }
+}
+
+const fn bit(signal: u8) -> u64 {
+    if signal < 64 { 1 << signal } else { 0 }
+}
+
+impl Process {
+    /// Writes to standard output, whole.
+    pub(crate) async fn print(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Stop> {
+        self.write_to(OUTPUT, Bytes::copy_from_slice(bytes.as_ref()))
+            .await
+    }
+
+    /// Writes to standard error, whole.
+    pub(crate) async fn complain(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Stop> {
+        self.write_to(ERRORS, Bytes::copy_from_slice(bytes.as_ref()))
+            .await
+    }
+
+    /// Reads from standard input; empty means the end.
+    pub(crate) async fn read_input(&mut self, limit: usize) -> Result<Vec<u8>, Stop> {
+        let read = self.read_from(INPUT, limit).await?;
+        Ok(read.map(|bytes| bytes.to_vec()).unwrap_or_default())
+    }
+
+    /// Lets simulated time pass.
+    pub(crate) async fn sleep(&mut self, simulated: Duration) -> Result<(), Stop> {
+        let until = self.handset.with(|world| world.uptime()) + simulated;
+        self.sleep_until(until).await
+    }
+
+    /// Waits for an uptime.
+    pub(crate) async fn sleep_until(&mut self, until: Duration) -> Result<(), Stop> {
+        let handset = self.handset.clone();
+        self.block(|wait| {
+            if handset.with(|world| world.uptime()) >= until {
+                return Some(());
+            }
+            handset.scheduler().sleep(until, wait);
+            None
+        })
+        .await
+    }
+
+    /// Waits until something is announced in the world that was not when this was last asked.
+    pub(crate) async fn changed(&mut self) -> Result<(), Stop> {
+        self.wait_for_change(None).await.map(|_| ())
+    }
+
+    /// The same with an uptime at which to give up: `false` then. It counts as sleeping until there.
+    pub(crate) async fn changed_before(&mut self, until: Duration) -> Result<bool, Stop> {
+        self.wait_for_change(Some(until)).await
+    }
+
+    async fn wait_for_change(&mut self, until: Option<Duration>) -> Result<bool, Stop> {
+        let handset = self.handset.clone();
+        let seen = self.seen;
+        let (now, changed) = self
+            .block(|wait| {
+                handset.with(|world| {
+                    let announced = world.announced();
+                    if announced != seen {
+                        return Some((announced, true));
+                    }
+                    if until.is_some_and(|until| world.uptime() >= until) {
+                        return Some((announced, false));
+                    }
+                    // Registered under the world's lock, so that no change falls in between.
+                    handset.scheduler().watch(wait);
+                    if let Some(until) = until {
+                        handset.scheduler().sleep(until, wait);
+                    }
+                    None
+                })
+            })
+            .await?;
+        self.seen = now;
+        Ok(changed)
+    }
+
+    /// Writes to a descriptor, whole. A closed one fails, as in a shell.
+    pub(crate) async fn write_to(&mut self, number: u32, mut bytes: Bytes) -> Result<(), Stop> {
+        let Some(descriptor) = self.descriptors.get(&number).cloned() else {
+            return Err(Stop::Output(FileError::BadDescriptor));
+        };
+        match descriptor {
+            Descriptor::Null | Descriptor::Zero | Descriptor::Random => self.check(),
+            Descriptor::Full => Err(Stop::Output(FileError::NoSpace)),
+            Descriptor::Writer(pipe) | Descriptor::TerminalOutput(pipe, _) => {
+                while !bytes.is_empty() {
+                    let written = self.block(|wait| pipe.poll_write(&mut bytes, wait)).await?;
+                    if written.is_err() {
+                        if self.ignores(signal::PIPE) {
+                            return Err(Stop::Output(FileError::Io));
+                        }
+                        return Err(Stop::Killed(signal::PIPE));
+                    }
+                }
+                self.check()
+            }
+            Descriptor::File(file) => {
+                let now = self.handset.with(|world| world.unix_seconds());
+                file.write(bytes, now)
+                    .unwrap_or(Err(FileError::BadDescriptor))
+                    .map_err(Stop::Output)?;
+                self.check()
+            }
+            Descriptor::Reader(_)
+            | Descriptor::TerminalInput(..)
+            | Descriptor::Text(_)
+            | Descriptor::Directory => Err(Stop::Output(FileError::BadDescriptor)),
+        }
+    }
+
+    /// Reads from a descriptor; empty means the end.
+    pub(crate) async fn read_from(
+        &mut self,
+        number: u32,
+        limit: usize,
+    ) -> Result<Result<Bytes, FileError>, Stop> {
+        self.check()?;
+        let Some(descriptor) = self.descriptors.get(&number).cloned() else {
+            return Ok(Err(FileError::BadDescriptor));
+        };
+        Ok(match descriptor {
+            Descriptor::Null => Ok(Bytes::new()),
+            Descriptor::Zero | Descriptor::Full => Ok(Bytes::from(vec![0; limit.min(65536)])),
+            Descriptor::Random => {
+                let mut bytes = vec![0; limit.min(65536)];
+                self.handset
+                    .with(|world| world.random.fill_bytes(&mut bytes));
+                Ok(Bytes::from(bytes))
+            }
+            Descriptor::Reader(pipe) | Descriptor::TerminalInput(pipe, _) => {
+                Ok(self.block(|wait| pipe.poll_read(limit, wait)).await?)
+            }
+            Descriptor::File(file) => file.read(limit).ok_or(FileError::BadDescriptor),
+            Descriptor::Text(text) => Ok(text.read(limit)),
+            Descriptor::Directory => Err(FileError::IsDirectory),
+            Descriptor::Writer(_) | Descriptor::TerminalOutput(..) => Err(FileError::BadDescriptor),
+        })
+    }
+
+    /// Fails once a signal is pending. A long computation asks now and then.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        match lock(&self.control.0).pending {
+            Some(signal) => Err(Stop::Killed(signal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a pending signal that a program may handle, so that it can tidy up and go on.
+    pub(crate) fn take_signal(&mut self) -> Option<u8> {
+        let mut signals = lock(&self.control.0);
+        signals.pending.take_if(|number| *number != signal::KILL)
+    }
+
+    /// Ignores a signal, or no longer; children inherit it.
+    pub(crate) fn ignore(&mut self, number: u8, ignored: bool) {
+        let mut signals = lock(&self.control.0);
+        if ignored {
+            signals.ignored |= bit(number);
+        } else {
+            signals.ignored &= !bit(number);
+        }
+    }
+
+    /// Whether a signal is ignored.
+    pub(crate) fn ignores(&self, number: u8) -> bool {
+        lock(&self.control.0).ignored & bit(number) != 0
+    }
+
+    pub(super) fn ignored(&self) -> u64 {
+        lock(&self.control.0).ignored
+    }
+
+    /// A path as this process means it.
+    pub(crate) fn path(&self, path: &str) -> String {
+        if path.is_empty() {
+            String::new()
+        } else {
+            path::join(&self.directory, path)
+        }
+    }
+
+    /// What the program was called as.
+    pub(crate) fn name(&self) -> &str {
+        path::base(self.arguments.first().map_or("", String::as_str))
+    }
+
+    /// Whether a descriptor is a terminal.
+    pub(crate) fn is_terminal(&self, number: u32) -> bool {
+        self.descriptors
+            .get(&number)
+            .is_some_and(|descriptor| descriptor.terminal().is_some())
+    }
+
+    /// Repeats `attempt` until it gives something; before it gives `None` it must have registered the
+    /// wait where whatever it waits for will fire it. Ends early when the process is killed.
+    pub(super) async fn block<T>(
+        &self,
+        mut attempt: impl FnMut(&Arc<Wait>) -> Option<T>,
+    ) -> Result<T, Stop> {
+        loop {
+            let wait = Wait::new(self.handset.scheduler(), true);
+            {
+                let mut signals = lock(&self.control.0);
+                if let Some(signal) = signals.pending {
+                    return Err(Stop::Killed(signal));
+                }
+                signals.wait = Some(Arc::clone(&wait));
+            }
+            let done = attempt(&wait);
+            if let Some(done) = done {
+                lock(&self.control.0).wait = None;
+                return Ok(done);
+            }
+            Blocked::on(wait).await;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The virtual handset's network, and the small internet behind it.
+
+pub(crate) mod state;
