@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod base;
+pub mod cli;
 pub mod detect;
 pub mod engine;
 pub mod evidence;

@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program `phonehome`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    phonehome::cli::program::main()
+}

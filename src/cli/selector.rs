@@ -17,9 +17,11 @@ pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
         "virtual" => Ok(Selector::Virtual(rest.to_owned())),
         "server" => Ok(Selector::Server(rest.to_owned())),
         "tcp" => tcp(rest),
-        "usb" => Err("handsets over USB are reached through the adb server in this version: \
+        "usb" => Err(
+            "handsets over USB are reached through the adb server in this version: \
                       use `server:SERIAL`"
-            .to_owned()),
+                .to_owned(),
+        ),
         // A bare serial may hold a colon: adb's own `127.0.0.1:5555`.
         _ if rest.parse::<u16>().is_ok() => Ok(Selector::Server(text.to_owned())),
         _ => Err(unknown_scheme(scheme, rest)),
@@ -95,6 +97,9 @@ mod tests {
     #[test]
     fn a_misspelt_kind_is_suggested() {
         let error = parse_selector("virtaul:android-14").unwrap_err();
-        assert!(error.contains("did you mean `virtual:android-14`?"), "{error}");
+        assert!(
+            error.contains("did you mean `virtual:android-14`?"),
+            "{error}"
+        );
     }
 }

@@ -33,7 +33,9 @@ impl Terminal {
         };
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let asked = out.then(comfy_width).flatten();
-        let width = asked.or(environment.columns).map_or(DEFAULT_WIDTH, usize::from);
+        let width = asked
+            .or(environment.columns)
+            .map_or(DEFAULT_WIDTH, usize::from);
         Self {
             color: on_terminal(out),
             color_errors: on_terminal(err),
@@ -46,7 +48,10 @@ impl Terminal {
     /// Writes a result to stdout. A reader that went away is no error.
     pub(crate) fn result(self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }

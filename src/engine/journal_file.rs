@@ -252,6 +252,9 @@ mod tests {
         let mut bytes = text(&[]);
         bytes.extend_from_slice(b"{\"intend\":{\"id\":0,\"entry\":{\"undo\":\"teleport\"}}}\n");
         let error = read_journal(&bytes).unwrap_err();
-        assert!(matches!(error, JournalReadError::BadLine { line: 2, .. }), "{error}");
+        assert!(
+            matches!(error, JournalReadError::BadLine { line: 2, .. }),
+            "{error}"
+        );
     }
 }

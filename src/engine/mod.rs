@@ -3,4 +3,5 @@
 //! The engine reaches the world through ports only and never names an adapter.
 
 pub mod journal;
+pub mod journal_file;
 pub mod undo;

@@ -1,0 +1,79 @@
+//! An error that knows its exit code and what to do about it.
+
+use crate::cli::exit_code::Exit;
+use std::fmt;
+
+/// Why a command ends, for the operator: one sentence, one hint.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) hint: Option<String>,
+}
+
+impl Rejection {
+    /// Wrong usage or an invalid file: nothing was run.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// This host or a handset failed.
+    pub(crate) fn failure(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failure, message)
+    }
+
+    /// With one line on what to do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let hint = None;
+        Self {
+            exit,
+            message,
+            hint,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// An error and its causes in one line: `cannot read `x`: no such file`.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // Some libraries repeat their source in their own message.
+        if !parts.last().is_some_and(|last| last.ends_with(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn causes_follow_in_one_line() {
+        let error = Err::<(), _>(Rejection::usage("no such file"))
+            .context("cannot read `x`")
+            .unwrap_err();
+        assert_eq!(chain(&error), "cannot read `x`: no such file");
+        assert_eq!(error.downcast_ref::<Rejection>().unwrap().exit, Exit::Usage);
+    }
+}

@@ -1,0 +1,10 @@
+//! The command line: the composition root, and the only module that names everything.
+
+pub mod exit_code;
+pub mod program;
+
+mod args;
+mod environment;
+mod error;
+mod selector;
+mod terminal;
