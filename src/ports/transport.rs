@@ -6,11 +6,17 @@
 use crate::ports::BoxFuture;
 use crate::ports::link::Endpoints;
 use crate::wire::adb::banner::Banner;
+use crate::wire::adb::event::OpenError;
+use std::io;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A service's bytes, both ways. Dropping it closes the stream.
+///
+/// ADB knows no half-closed stream: shutting down the writing side ends the reading side too. The
+/// end of input means that the handset closed the stream; a lost connection is an error that
+/// [`TransportError::of_io`] recognises.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
@@ -50,6 +56,15 @@ pub enum TransportError {
         /// What the adb server said of it, if anything.
         detail: Option<String>,
     },
+    /// The service cannot even be asked for.
+    #[error("the service `{service}` cannot be asked for")]
+    CannotOpen {
+        /// The service as asked for.
+        service: String,
+        /// Why not.
+        #[source]
+        source: OpenError,
+    },
     /// The connection was lost.
     #[error("the connection to the handset was lost: {reason}")]
     Lost {
@@ -70,6 +85,20 @@ pub enum TransportError {
         /// The limit.
         after: Duration,
     },
+}
+
+impl TransportError {
+    /// The error as a stream's reader or writer gets it: never a clean end of input.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
+        io::Error::new(io::ErrorKind::ConnectionAborted, self)
+    }
+
+    /// The transport's own error inside one that a stream gave; `None` for an error of another kind.
+    #[must_use]
+    pub fn of_io(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
 }
 
 /// One handset, reached over ADB. Any number of services may be open at the same time.

@@ -8,6 +8,14 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub(super) u32);
 
+impl StreamId {
+    /// The id on the wire: first argument of every packet we send for the stream.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// What the owner of a connection has to know or to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -1,5 +1,6 @@
 //! The Android Debug Bridge protocol, host and device side from the same code.
 
+pub mod auth;
 pub mod banner;
 pub mod connection;
 pub mod event;

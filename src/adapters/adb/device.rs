@@ -1,0 +1,160 @@
+//! The device side of a connection: greets a host, asks it to prove itself where configured, and
+//! hands its opens to [`Services`]. What the services do is not known here.
+
+use crate::adapters::adb::shared::{Phase, Shared};
+use crate::adapters::adb::stream::AdbStream;
+use crate::ports::BoxFuture;
+use crate::ports::link::Link;
+use crate::ports::transport::TransportError;
+use crate::wire::adb::auth::PublicKey;
+use crate::wire::adb::connection::{Config, Limits, Side};
+use crate::wire::adb::event::{Event, StreamId};
+use crate::wire::adb::handshake::TOKEN_LEN;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use std::sync::Arc;
+
+/// What an adbd is.
+#[derive(Clone, Debug)]
+pub struct DeviceConfig {
+    /// The banner as sent (`wire::adb::banner::emit_device`).
+    pub banner: Vec<u8>,
+    /// `A_VERSION` of that adbd: 0x01000000 up to Android 8, then 0x01000001.
+    pub version: u32,
+    /// 4096 up to Android 6, 256 KiB up to Android 8, then 1 MiB.
+    pub max_payload: u32,
+    /// Whom it trusts; `None` trusts every host.
+    pub auth: Option<AuthorisedKeys>,
+}
+
+/// The hosts that a handset trusts.
+#[derive(Clone, Debug)]
+pub struct AuthorisedKeys {
+    /// Keys allowed before.
+    pub keys: Vec<PublicKey>,
+    /// What its owner does when asked about another.
+    pub owner: Owner,
+}
+
+/// The owner's answer to "Allow USB debugging?".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Taps "Allow".
+    Allows,
+    /// Taps "Deny", or does not look: the host cannot tell.
+    Ignores,
+}
+
+/// What runs behind an accepted stream. It owns the stream; when it returns the stream is closed.
+pub type ServiceBody = Box<dyn FnOnce(AdbStream) -> BoxFuture<'static, ()> + Send>;
+
+/// The services of a handset.
+pub trait Services: Send + Sync {
+    /// Decides about an open: the body that will serve it, or `None` to refuse. Must not block.
+    ///
+    /// A body runs in a task of its own. When the host leaves, its stream's next read or write
+    /// fails and [`AdbStream::closed`] returns; the body is not cancelled.
+    fn open(&self, service: &str) -> Option<ServiceBody>;
+}
+
+/// Serves one host until its link ends. Dropping the future ends the connection.
+///
+/// # Errors
+/// What the host did, if it broke the protocol. A host that goes away is no error.
+pub async fn serve(
+    link: Link,
+    config: DeviceConfig,
+    services: Arc<dyn Services>,
+) -> Result<(), TransportError> {
+    let shared = Shared::new(Config {
+        side: Side::Device {
+            auth: config.auth.is_some(),
+        },
+        version: config.version,
+        max_payload: config.max_payload,
+        banner: config.banner,
+        limits: Limits::default(),
+    });
+    let _farewell = Farewell(Arc::clone(&shared));
+    let host = HostSession {
+        shared: Arc::clone(&shared),
+        auth: config.auth,
+        services,
+    };
+    match shared.drive(link, |event| host.handle(event)).await {
+        TransportError::Lost { .. } => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Tells the streams when serving stops because its future is dropped.
+struct Farewell(Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.lose(TransportError::Lost {
+            reason: "adbd stopped".to_owned(),
+        });
+    }
+}
+
+/// What one connected host may and wants.
+struct HostSession {
+    shared: Arc<Shared>,
+    auth: Option<AuthorisedKeys>,
+    services: Arc<dyn Services>,
+}
+
+impl HostSession {
+    fn handle(&self, event: Event) {
+        match event {
+            Event::TokenWanted => self.challenge(),
+            Event::SignatureOffered { token, signature } => {
+                if self.trusts(&token, &signature) {
+                    self.shared.with(|state| state.connection.accept());
+                } else {
+                    self.challenge();
+                }
+            }
+            Event::PublicKeyOffered { text } if self.owner_allows(&text) => {
+                self.shared.with(|state| state.connection.accept());
+            }
+            Event::OpenRequested { stream, service } => self.open(stream, &service),
+            _ => {}
+        }
+    }
+
+    fn challenge(&self) {
+        let mut token = [0; TOKEN_LEN];
+        match OsRng.try_fill_bytes(&mut token) {
+            Ok(()) => self.shared.with(|state| state.connection.challenge(token)),
+            // A token that can be guessed must not be sent.
+            Err(error) => self.shared.lose(TransportError::Lost {
+                reason: format!("no random bytes for a token: {error}"),
+            }),
+        }
+    }
+
+    fn trusts(&self, token: &[u8; TOKEN_LEN], signature: &[u8]) -> bool {
+        let known = self.auth.iter().flat_map(|auth| &auth.keys);
+        known.into_iter().any(|key| key.verifies(token, signature))
+    }
+
+    fn owner_allows(&self, text: &str) -> bool {
+        let owner = self.auth.as_ref().map(|auth| auth.owner);
+        owner == Some(Owner::Allows) && PublicKey::parse(text).is_ok()
+    }
+
+    fn open(&self, stream: StreamId, service: &str) {
+        let Some(body) = self.services.open(service) else {
+            self.shared.with(|state| state.connection.refuse(stream));
+            return;
+        };
+        self.shared.with(|state| {
+            state.install(stream, Phase::Open);
+            state.connection.serve(stream);
+        });
+        let stream = AdbStream::new(Arc::clone(&self.shared), stream, None);
+        tokio::spawn(body(stream));
+    }
+}

@@ -1,0 +1,16 @@
+//! ADB connections of our own over a `Link`: the host side is a `Transport`, the device side serves.
+
+mod device;
+mod framing;
+mod host;
+mod shared;
+mod stream;
+
+pub use device::{AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, serve};
+pub use framing::{Direction, Observer, link_over, observed};
+pub use host::{AdbTransport, HostConfig, connect};
+pub use shared::Traffic;
+pub use stream::AdbStream;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,405 @@
+//! One connection shared by its link and its streams: the tokio driver of `wire::adb::connection`,
+//! the same for host and device. Decides nothing about keys and services; its owner does, by a
+//! function that is handed those events.
+
+use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter};
+use crate::ports::transport::TransportError;
+use crate::wire::adb::connection::{Config, Connection};
+use crate::wire::adb::event::{ConnectionError, Event, StreamId};
+use crate::wire::adb::packet::{Command, Packet};
+use bytes::{Buf, Bytes};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use tokio::io::ReadBuf;
+use tokio::sync::Notify;
+
+/// Bytes that crossed a link, headers included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Received.
+    pub bytes_in: u64,
+    /// Sent.
+    pub bytes_out: u64,
+}
+
+/// A connection, its streams' mailboxes, and what wakes its writer.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    outgoing: Notify,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+/// What the lock protects.
+pub(super) struct State {
+    pub(super) connection: Connection,
+    mailboxes: BTreeMap<u32, Mailbox>,
+    lost: Option<TransportError>,
+    /// The stream whose packet the link is busy with.
+    in_flight: Option<u32>,
+}
+
+/// How far a stream has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Opening,
+    Open,
+    Refused,
+    /// Closed by us; the packet that says so is not sent yet.
+    Closing,
+    /// Closed by either side.
+    Closed,
+    Reset,
+}
+
+struct Mailbox {
+    phase: Phase,
+    inbox: VecDeque<Bytes>,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Mailbox {
+    const fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            inbox: VecDeque::new(),
+            reader: None,
+            writer: None,
+        }
+    }
+
+    fn wake(&mut self) {
+        for waker in [self.reader.take(), self.writer.take()]
+            .into_iter()
+            .flatten()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                connection: Connection::new(config),
+                mailboxes: BTreeMap::new(),
+                lost: None,
+                in_flight: None,
+            }),
+            outgoing: Notify::new(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic {
+            bytes_in: self.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.bytes_out.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Runs `f` on the connection, then has its packets sent.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        let result = f(&mut self.lock());
+        self.outgoing.notify_one();
+        result
+    }
+
+    /// Ends everything: every stream's next read or write, and every open, fails with `error`.
+    pub(super) fn lose(&self, error: TransportError) {
+        let mut state = self.lock();
+        state.lost.get_or_insert(error);
+        state.mailboxes.values_mut().for_each(Mailbox::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves packets until the link or the peer fails, and says how. `on_event` gets what is not
+    /// about an open stream, without the lock held.
+    pub(super) async fn drive(
+        &self,
+        link: Link,
+        on_event: impl FnMut(Event) + Send,
+    ) -> TransportError {
+        let error = tokio::select! {
+            error = self.receive_all(link.reader, on_event) => error,
+            error = self.send_all(link.writer) => error,
+        };
+        self.lose(error.clone());
+        error
+    }
+
+    async fn receive_all(
+        &self,
+        mut reader: Box<dyn LinkReader>,
+        mut on_event: impl FnMut(Event) + Send,
+    ) -> TransportError {
+        loop {
+            let packet = match reader.receive().await {
+                Ok(packet) => packet,
+                Err(error) => return of_link(&error),
+            };
+            let len = u64::try_from(packet.len_bytes()).unwrap_or(u64::MAX);
+            self.bytes_in.fetch_add(len, Ordering::Relaxed);
+            if let Err(error) = self.with(|state| state.connection.handle_packet(packet)) {
+                return of_peer(&error);
+            }
+            while let Some(event) = self.with(State::dispatch) {
+                on_event(event);
+            }
+        }
+    }
+
+    async fn send_all(&self, mut writer: Box<dyn LinkWriter>) -> TransportError {
+        loop {
+            let Some(packet) = self.lock().next_packet() else {
+                self.outgoing.notified().await;
+                continue;
+            };
+            let len = u64::try_from(packet.len_bytes()).unwrap_or(u64::MAX);
+            let (command, id) = (packet.command, packet.arg0);
+            if let Err(error) = writer.send(packet).await {
+                return of_link(&error);
+            }
+            self.bytes_out.fetch_add(len, Ordering::Relaxed);
+            self.lock().sent(command, id);
+        }
+    }
+}
+
+impl State {
+    /// Why there is no connection any more.
+    pub(super) const fn lost(&self) -> Option<&TransportError> {
+        self.lost.as_ref()
+    }
+
+    /// Has a stream's bytes kept from now on.
+    pub(super) fn install(&mut self, stream: StreamId, phase: Phase) {
+        self.mailboxes.insert(stream.number(), Mailbox::new(phase));
+    }
+
+    /// Closes a stream that nobody holds any more; what was written leaves first.
+    pub(super) fn forget(&mut self, stream: StreamId) {
+        self.mailboxes.remove(&stream.number());
+        self.connection.close(stream);
+    }
+
+    /// Where a stream stands; waits for the next change while it stands at `phase`.
+    pub(super) fn poll_leaves(
+        &mut self,
+        stream: StreamId,
+        phase: Phase,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Phase, TransportError>> {
+        if let Some(error) = &self.lost {
+            return Poll::Ready(Err(error.clone()));
+        }
+        match self.mailboxes.get_mut(&stream.number()) {
+            Some(mailbox) if mailbox.phase == phase => {
+                mailbox.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Some(mailbox) => Poll::Ready(Ok(mailbox.phase)),
+            None => Poll::Ready(Ok(Phase::Closed)),
+        }
+    }
+
+    /// Hands out received bytes, then the stream's end or the loss.
+    pub(super) fn poll_read(
+        &mut self,
+        stream: StreamId,
+        cx: &Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut taken = 0;
+        while let Some(chunk) = mailbox.inbox.front_mut()
+            && out.remaining() > 0
+        {
+            let len = chunk.len().min(out.remaining());
+            out.put_slice(&chunk.split_to(len));
+            taken += len;
+            if !chunk.has_remaining() {
+                mailbox.inbox.pop_front();
+            }
+        }
+        if taken > 0 || out.remaining() == 0 {
+            self.connection.consumed(stream, taken);
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(error) = self.ending(stream) {
+            return Poll::Ready(error);
+        }
+        if let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) {
+            mailbox.reader = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Takes bytes to send; zero once the stream is closed.
+    pub(super) fn poll_write(
+        &mut self,
+        stream: StreamId,
+        cx: &Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, TransportError>> {
+        if let Some(ending) = self.ending(stream) {
+            return Poll::Ready(ending.map(|()| 0));
+        }
+        let taken = self.connection.write(stream, bytes);
+        if taken > 0 || bytes.is_empty() {
+            return Poll::Ready(Ok(taken));
+        }
+        self.wait_to_write(stream, cx);
+        Poll::Pending
+    }
+
+    /// Waits until the link has taken everything written so far.
+    pub(super) fn poll_flush(
+        &mut self,
+        stream: StreamId,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        if let Some(ending) = self.ending(stream) {
+            return Poll::Ready(ending);
+        }
+        let is_sent = self.connection.unsent(stream) == 0;
+        if is_sent && self.in_flight != Some(stream.number()) {
+            return Poll::Ready(Ok(()));
+        }
+        self.wait_to_write(stream, cx);
+        Poll::Pending
+    }
+
+    /// Closes a stream and waits until the link has taken the packet that says so.
+    pub(super) fn poll_close(
+        &mut self,
+        stream: StreamId,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        self.connection.close(stream);
+        if let Some(mailbox) = self.mailboxes.get_mut(&stream.number())
+            && mailbox.phase == Phase::Open
+        {
+            mailbox.phase = Phase::Closing;
+        }
+        if let Some(error) = &self.lost {
+            return Poll::Ready(Err(error.clone()));
+        }
+        match self.mailboxes.get(&stream.number()) {
+            Some(mailbox) if mailbox.phase == Phase::Closing => {
+                self.wait_to_write(stream, cx);
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// How a stream ended, if it did: `Ok` when closed, else the loss.
+    fn ending(&self, stream: StreamId) -> Option<Result<(), TransportError>> {
+        if let Some(error) = &self.lost {
+            return Some(Err(error.clone()));
+        }
+        match self.mailboxes.get(&stream.number()).map(|m| m.phase) {
+            Some(Phase::Reset) => Some(Err(TransportError::Lost {
+                reason: "the handset's adbd started anew".to_owned(),
+            })),
+            Some(Phase::Opening | Phase::Open) => None,
+            Some(Phase::Refused | Phase::Closing | Phase::Closed) | None => Some(Ok(())),
+        }
+    }
+
+    fn wait_to_write(&mut self, stream: StreamId, cx: &Context<'_>) {
+        if let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) {
+            mailbox.writer = Some(cx.waker().clone());
+        }
+    }
+
+    fn next_packet(&mut self) -> Option<Packet> {
+        let packet = self.connection.poll_packet();
+        self.in_flight = packet.as_ref().map(|packet| packet.arg0);
+        packet
+    }
+
+    /// The link has taken a packet.
+    fn sent(&mut self, command: Command, id: u32) {
+        self.in_flight = None;
+        let Some(mailbox) = self.mailboxes.get_mut(&id) else {
+            return;
+        };
+        match command {
+            Command::Close => {
+                mailbox.phase = Phase::Closed;
+                mailbox.wake();
+            }
+            Command::Write => {
+                if let Some(waker) = mailbox.writer.take() {
+                    waker.wake();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Delivers events to mailboxes up to the first that is for the connection's owner.
+    fn dispatch(&mut self) -> Option<Event> {
+        while let Some(event) = self.connection.poll_event() {
+            let (stream, phase) = match event {
+                Event::Received { stream, bytes } => {
+                    self.deliver(stream, bytes);
+                    continue;
+                }
+                Event::Sent { .. } => continue,
+                Event::Opened { stream } => (stream, Phase::Open),
+                Event::Refused { stream } => (stream, Phase::Refused),
+                Event::Closed { stream } => (stream, Phase::Closed),
+                Event::Reset { stream } => (stream, Phase::Reset),
+                event => return Some(event),
+            };
+            if let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) {
+                mailbox.phase = phase;
+                mailbox.wake();
+            }
+        }
+        None
+    }
+
+    fn deliver(&mut self, stream: StreamId, bytes: Bytes) {
+        if let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) {
+            mailbox.inbox.push_back(bytes);
+            if let Some(waker) = mailbox.reader.take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// A link's end as the transport's error.
+fn of_link(error: &LinkError) -> TransportError {
+    match error {
+        LinkError::Malformed(cause) => TransportError::PeerMisbehaved {
+            reason: format!("sent {cause}"),
+        },
+        LinkError::Closed => TransportError::Lost {
+            reason: error.to_string(),
+        },
+        LinkError::Io(cause) => TransportError::Lost {
+            reason: format!("{error}: {cause}"),
+        },
+    }
+}
+
+fn of_peer(error: &ConnectionError) -> TransportError {
+    TransportError::PeerMisbehaved {
+        reason: error.to_string(),
+    }
+}

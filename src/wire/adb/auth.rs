@@ -1,0 +1,129 @@
+//! RSA public keys as ADB writes them, and the check of a signature over an AUTH token. Holds no
+//! private key and signs nothing.
+//!
+//! Source of the structure: AOSP `system/core/libcrypto_utils/android_pubkey.cpp`: five
+//! little-endian fields (modulus length in words, `-1/n mod 2^32`, the modulus, `R^2 mod n`, the
+//! exponent), 524 bytes for the only size in use, 2048 bits.
+
+use crate::base::bytes::Reader;
+use crate::wire::adb::handshake::TOKEN_LEN;
+use data_encoding::BASE64;
+use rsa::traits::PublicKeyParts;
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use thiserror::Error;
+
+/// Bytes of a modulus.
+const MODULUS_LEN: usize = 256;
+
+/// Bytes of the structure.
+const ENCODED_LEN: usize = 4 + 4 + MODULUS_LEN + MODULUS_LEN + 4;
+
+/// Why text is no public key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// Not base64.
+    #[error("a public key that is not base64")]
+    NotBase64,
+    /// Not the Android structure of a 2048-bit key.
+    #[error("a public key that is not the structure of a 2048-bit RSA key")]
+    NotAKey,
+    /// A key of another size, which ADB has no form for.
+    #[error("an RSA key of {bits} bits, not 2048")]
+    WrongSize {
+        /// Its size.
+        bits: usize,
+    },
+}
+
+/// A public key and the name its owner gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    key: RsaPublicKey,
+    /// `user@host`, or empty.
+    pub name: String,
+}
+
+impl PublicKey {
+    /// A key of 2048 bits.
+    pub fn new(key: RsaPublicKey, name: String) -> Result<Self, KeyError> {
+        let bits = key.n().bits();
+        if bits != MODULUS_LEN * 8 {
+            return Err(KeyError::WrongSize { bits });
+        }
+        Ok(Self { key, name })
+    }
+
+    /// Reads `adbkey.pub`, a line of `adb_keys`, or the payload of an AUTH packet.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let text = text.trim_matches(['\0', '\n', '\r', ' ']);
+        let (encoded, name) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let bytes = BASE64
+            .decode(encoded.as_bytes())
+            .map_err(|_| KeyError::NotBase64)?;
+        let key = decode(&bytes).ok_or(KeyError::NotAKey)?;
+        Self::new(key, name.trim().to_owned())
+    }
+
+    /// The text of `adbkey.pub`: base64, a blank, the name.
+    #[must_use]
+    pub fn emit(&self) -> String {
+        format!("{} {}", BASE64.encode(&encode(&self.key)), self.name)
+    }
+
+    /// Whether this key's owner signed the token.
+    #[must_use]
+    pub fn verifies(&self, token: &[u8; TOKEN_LEN], signature: &[u8]) -> bool {
+        let scheme = Pkcs1v15Sign::new::<sha1::Sha1>();
+        self.key.verify(scheme, token, signature).is_ok()
+    }
+}
+
+fn encode(key: &RsaPublicKey) -> Vec<u8> {
+    let modulus = key.n();
+    let word = BigUint::from(1u64 << 32);
+    let low = low_word(&(modulus % &word));
+    let r_squared = (BigUint::from(1u8) << (2 * MODULUS_LEN * 8)) % modulus;
+    let words = u32::try_from(MODULUS_LEN / 4).expect("64 words");
+    let mut bytes = Vec::with_capacity(ENCODED_LEN);
+    bytes.extend(words.to_le_bytes());
+    bytes.extend(inverse(low).wrapping_neg().to_le_bytes());
+    bytes.extend(padded(modulus));
+    bytes.extend(padded(&r_squared));
+    bytes.extend(low_word(key.e()).to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<RsaPublicKey> {
+    let mut reader = Reader::new(bytes);
+    let words = usize::try_from(reader.u32_le().ok()?).ok()?;
+    reader.u32_le().ok()?;
+    let modulus = BigUint::from_bytes_le(reader.take(MODULUS_LEN).ok()?);
+    reader.take(MODULUS_LEN).ok()?;
+    let exponent = BigUint::from(reader.u32_le().ok()?);
+    if words * 4 != MODULUS_LEN || !reader.is_empty() {
+        return None;
+    }
+    RsaPublicKey::new(modulus, exponent).ok()
+}
+
+/// The inverse of an odd number modulo 2^32, by Newton's iteration: each step doubles the bits that
+/// are right, and an odd number is its own inverse modulo 8.
+fn inverse(odd: u32) -> u32 {
+    (0..4).fold(odd, |inverse, _| {
+        inverse.wrapping_mul(2u32.wrapping_sub(odd.wrapping_mul(inverse)))
+    })
+}
+
+fn low_word(number: &BigUint) -> u32 {
+    let mut word = [0; 4];
+    for (byte, from) in word.iter_mut().zip(number.to_bytes_le()) {
+        *byte = from;
+    }
+    u32::from_le_bytes(word)
+}
+
+fn padded(number: &BigUint) -> Vec<u8> {
+    let mut bytes = number.to_bytes_le();
+    bytes.resize(MODULUS_LEN, 0);
+    bytes
+}
