@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod adapters;
+pub mod android;
 pub mod base;
 pub mod cli;
 pub mod detect;

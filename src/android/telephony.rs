@@ -1,0 +1,438 @@
+//! Telephony: how identifiers, calls and messages are asked for in each Android version.
+//!
+//! The codes of `service call` are the order of methods in the service's AIDL file, so they differ
+//! between versions and vendors. A call lists several candidates where builds of one version are
+//! known to differ; the reader validates every answer and never trusts one for its place alone.
+
+use crate::android::quote;
+
+/// An identifier of the handset's radio or SIM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    /// The IMEI of a slot, counted from 0.
+    Imei(u32),
+    /// The subscriber's identity.
+    Imsi,
+    /// The SIM card's serial number.
+    Iccid,
+    /// The SIM's own phone number.
+    Line1,
+}
+
+/// One argument of `service call`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// 32 bits.
+    Int(i32),
+    /// 64 bits.
+    Long(i64),
+    /// A string.
+    Text(String),
+    /// A null string (its length written as -1).
+    NullText,
+    /// A null parcelable (its presence written as 0).
+    NullObject,
+}
+
+/// One `service call`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The service's name: `iphonesubinfo`.
+    pub service: &'static str,
+    /// The method, by its place in the AIDL file, from 1.
+    pub code: u32,
+    /// What it is given.
+    pub arguments: Vec<Argument>,
+}
+
+impl Call {
+    /// The command line.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let mut words = vec![
+            "service".to_owned(),
+            "call".to_owned(),
+            self.service.to_owned(),
+            self.code.to_string(),
+        ];
+        for argument in &self.arguments {
+            let (kind, value) = match argument {
+                Argument::Int(value) => ("i32", value.to_string()),
+                Argument::Long(value) => ("i64", value.to_string()),
+                Argument::Text(value) => ("s16", value.clone()),
+                Argument::NullText => ("i32", "-1".to_owned()),
+                Argument::NullObject => ("i32", "0".to_owned()),
+            };
+            words.extend([kind.to_owned(), value]);
+        }
+        quote::command(words.iter().map(String::as_str))
+    }
+}
+
+/// The package that the shell user is allowed to speak for.
+const CALLER: &str = "com.android.shell";
+
+/// The calls that may answer an identifier, best first, for an API level and a subscription.
+///
+/// Sources: `IPhoneSubInfo.aidl` of Android 4.2 and 4.3 (the latter added `getGroupIdLevel1`),
+/// 5.0, 10 and 11; builds between 5.1 and 10 exist with and without `getGroupIdLevel1(String)`,
+/// and builds of 13 and later with and without `getGroupIdLevel2`.
+#[must_use]
+pub fn identifier_calls(identifier: Identifier, api: u32, subscription: i32) -> Vec<Call> {
+    let call = |code, arguments| Call {
+        service: "iphonesubinfo",
+        code,
+        arguments,
+    };
+    let package = || Argument::Text(CALLER.to_owned());
+    // The three shapes of arguments: none or a package, a slot or subscription and a package.
+    let own = |code| match api {
+        ..=21 => call(code, vec![]),
+        22..=29 => call(code, vec![package()]),
+        _ => call(code, vec![package(), Argument::NullText]),
+    };
+    let of = |number, code| match api {
+        ..=21 => call(code, vec![Argument::Int(number)]),
+        22..=29 => call(code, vec![Argument::Int(number), package()]),
+        _ => call(
+            code,
+            vec![Argument::Int(number), package(), Argument::NullText],
+        ),
+    };
+    let sub = |code| of(subscription, code);
+    // 5.0 takes a subscription as a long.
+    let long = |code| call(code, vec![Argument::Long(i64::from(subscription))]);
+    match (identifier, api) {
+        (Identifier::Imei(0), ..=20) => vec![own(1)],
+        (Identifier::Imei(slot), ..=20) => vec![Call {
+            // Qualcomm's multi-SIM service of 4.x, beside the AOSP one.
+            service: "iphonesubinfo_msim",
+            ..of(slot.cast_signed(), 1)
+        }],
+        (Identifier::Imsi, ..=17) => vec![own(3)],
+        (Identifier::Iccid, ..=17) => vec![own(4)],
+        (Identifier::Line1, ..=17) => vec![own(5)],
+        (Identifier::Imsi, ..=20) => vec![own(3)],
+        (Identifier::Iccid, ..=20) => vec![own(5)],
+        (Identifier::Line1, ..=20) => vec![own(6)],
+        (Identifier::Imei(slot), 21) => {
+            let by_slot = call(2, vec![Argument::Long(i64::from(slot))]);
+            if slot == 0 {
+                vec![own(1), by_slot]
+            } else {
+                vec![by_slot]
+            }
+        }
+        (Identifier::Imsi, 21) => vec![own(6), long(7)],
+        (Identifier::Iccid, 21) => vec![own(10), long(11)],
+        (Identifier::Line1, 21) => vec![own(12), long(13)],
+        (Identifier::Imei(slot), 22..=29) => {
+            let by_slot = of(slot.cast_signed(), 3);
+            if slot == 0 {
+                vec![by_slot, own(1)]
+            } else {
+                vec![by_slot]
+            }
+        }
+        (Identifier::Imsi, 22..=29) => vec![own(7), sub(8)],
+        (Identifier::Iccid, 22..=29) => vec![own(11), sub(12), own(10), sub(11)],
+        (Identifier::Line1, 22..=29) => vec![own(13), sub(14), own(12), sub(13)],
+        (Identifier::Imei(slot), _) => {
+            let by_slot = of(slot.cast_signed(), 4);
+            if slot == 0 {
+                vec![by_slot, own(2), call(1, vec![package()])]
+            } else {
+                vec![by_slot]
+            }
+        }
+        (Identifier::Imsi, _) => vec![own(9), call(8, vec![package()]), sub(10)],
+        (Identifier::Iccid, _) => vec![
+            own(13),
+            call(12, vec![package()]),
+            sub(14),
+            own(14),
+            sub(15),
+        ],
+        (Identifier::Line1, _) => vec![own(15), sub(16), own(16), sub(17)],
+    }
+}
+
+/// The calls that send a text message and have the platform store it, best first.
+///
+/// Before 5.1 the platform does not store what a caller sends through the service (the caller
+/// does), so there the message is sent from the messaging app's own screen and this is empty.
+/// Sources: `ISms.aidl` of Android 11; for 5.1 to 10 the place that public tools use.
+#[must_use]
+pub fn send_text_call(api: u32, subscription: i32, number: &str, text: &str) -> Option<Call> {
+    let message = |attribution: &[Argument]| {
+        let mut arguments = vec![
+            Argument::Int(subscription),
+            Argument::Text(CALLER.to_owned()),
+        ];
+        arguments.extend_from_slice(attribution);
+        arguments.extend([
+            Argument::Text(number.to_owned()),
+            Argument::NullText,
+            Argument::Text(text.to_owned()),
+            Argument::NullObject,
+            Argument::NullObject,
+            Argument::Int(1),
+        ]);
+        arguments
+    };
+    let call = |code, arguments| Call {
+        service: "isms",
+        code,
+        arguments,
+    };
+    match api {
+        ..=21 => None,
+        22 => Some(call(5, message(&[]))),
+        23..=29 => Some(call(7, message(&[]))),
+        _ => {
+            let mut arguments = message(&[Argument::NullText]);
+            arguments.push(Argument::Long(0));
+            Some(call(5, arguments))
+        }
+    }
+}
+
+/// The command that shows a 4.x handset's device id.
+pub const DUMP_SUBINFO: &str = "dumpsys iphonesubinfo";
+
+/// The device id in `dumpsys iphonesubinfo`; empty output and null are `None`.
+#[must_use]
+pub fn device_id(output: &str) -> Option<&str> {
+    output
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Device ID = "))
+        .map(str::trim)
+        .filter(|id| !id.is_empty() && *id != "null")
+}
+
+/// The command that shows the state of calls.
+pub const DUMP_REGISTRY: &str = "dumpsys telephony.registry";
+
+/// What the telephony registry says of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallState {
+    /// No call.
+    Idle,
+    /// Somebody calls.
+    Ringing,
+    /// Dialling, or in a call.
+    OffHook,
+}
+
+/// The busiest slot's call state in `dumpsys telephony.registry`; `None` when it tells none.
+#[must_use]
+pub fn call_state(output: &str) -> Option<CallState> {
+    let states = output.lines().filter_map(|line| {
+        let value = line.trim().strip_prefix("mCallState=")?;
+        match value.split([' ', ',']).next()? {
+            "0" => Some(CallState::Idle),
+            "1" => Some(CallState::Ringing),
+            "2" => Some(CallState::OffHook),
+            _ => None,
+        }
+    });
+    states.max()
+}
+
+/// How many SIM slots the properties tell of; 1 when they do not.
+#[must_use]
+pub fn slots(multisim_config: Option<&str>, sim_count: Option<&str>) -> u32 {
+    let by_config = match multisim_config {
+        Some("dsds" | "dsda") => 2,
+        Some("tsts") => 3,
+        _ => 1,
+    };
+    let by_count = sim_count
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(1);
+    by_config.max(by_count).clamp(1, 4)
+}
+
+/// Whether 15 digits are an IMEI: the last one is the Luhn digit of the others.
+#[must_use]
+pub fn is_imei(text: &str) -> bool {
+    text.len() == 15 && luhn(text) && !text.bytes().all(|digit| digit == b'0')
+}
+
+/// Whether digits are an IMSI: 14 or 15, beginning with a mobile country code in use (2 to 7).
+#[must_use]
+pub fn is_imsi(text: &str) -> bool {
+    matches!(text.len(), 14 | 15)
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.starts_with(['2', '3', '4', '5', '6', '7'])
+}
+
+/// Whether text is an ICCID: 18 to 20 digits (the last may be an `F` filler), beginning with 89,
+/// the industry identifier of telecommunications.
+#[must_use]
+pub fn is_iccid(text: &str) -> bool {
+    let digits = text.trim_end_matches(['F', 'f']);
+    (18..=20).contains(&digits.len())
+        && text.len() - digits.len() <= 1
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && digits.starts_with("89")
+}
+
+/// Whether text could be a subscriber's number: 5 to 15 digits after an optional `+`.
+#[must_use]
+pub fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether two spellings are the same number: equal digits, or one ends with the other's last
+/// nine, as handsets compare a local with an international form.
+#[must_use]
+pub fn same_number(one: &str, other: &str) -> bool {
+    let digits = |text: &str| -> Vec<u8> { text.bytes().filter(u8::is_ascii_digit).collect() };
+    let (one, other) = (digits(one), digits(other));
+    if one.is_empty() || other.is_empty() {
+        return false;
+    }
+    let common = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    one == other || common >= 9
+}
+
+fn luhn(digits: &str) -> bool {
+    let mut sum = 0;
+    for (place, byte) in digits.bytes().rev().enumerate() {
+        if !byte.is_ascii_digit() {
+            return false;
+        }
+        let digit = u32::from(byte - b'0');
+        let doubled = if place % 2 == 1 { digit * 2 } else { digit };
+        sum += doubled / 10 + doubled % 10;
+    }
+    sum % 10 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn asks_each_version_its_own_way() {
+        let first = |identifier, api| identifier_calls(identifier, api, 1)[0].command();
+        let cases = [
+            (
+                first(Identifier::Imei(0), 18),
+                "service call iphonesubinfo 1",
+            ),
+            (first(Identifier::Imsi, 18), "service call iphonesubinfo 3"),
+            (first(Identifier::Iccid, 18), "service call iphonesubinfo 5"),
+            (first(Identifier::Line1, 18), "service call iphonesubinfo 6"),
+            (
+                first(Identifier::Imei(1), 18),
+                "service call iphonesubinfo_msim 1 i32 1",
+            ),
+            (first(Identifier::Imsi, 21), "service call iphonesubinfo 6"),
+            (
+                first(Identifier::Imei(1), 28),
+                "service call iphonesubinfo 3 i32 1 s16 com.android.shell",
+            ),
+            (
+                first(Identifier::Imsi, 34),
+                "service call iphonesubinfo 9 s16 com.android.shell i32 -1",
+            ),
+            (
+                first(Identifier::Imei(0), 34),
+                "service call iphonesubinfo 4 i32 0 s16 com.android.shell i32 -1",
+            ),
+        ];
+        for (command, expected) in cases {
+            assert_eq!(command, expected);
+        }
+    }
+
+    #[test]
+    fn sends_with_true_nulls() {
+        let command =
+            |api| send_text_call(api, 1, "+447700900123", "it's me").map(|call| call.command());
+        assert_eq!(command(18), None);
+        assert_eq!(
+            command(34).as_deref(),
+            Some(
+                r"service call isms 5 i32 1 s16 com.android.shell i32 -1 s16 +447700900123 i32 -1 s16 'it'\''s me' i32 0 i32 0 i32 1 i64 0"
+            )
+        );
+        assert!(
+            command(28)
+                .unwrap()
+                .starts_with("service call isms 7 i32 1 s16 com.android.shell s16 +44")
+        );
+    }
+
+    #[test]
+    fn reads_dumps() {
+        let dump =
+            "Phone Subscriber Info:\r\n  Phone Type = GSM\r\n  Device ID = 490154203237518\r\n";
+        assert_eq!(device_id(dump), Some("490154203237518"));
+        assert_eq!(device_id("  Device ID = null\n"), None);
+        assert_eq!(device_id(""), None);
+        let old = "last known state:\n  mCallState=2\n  mCallIncomingNumber=\n";
+        let new = "last known state:\n  Phone Id=0\n    mRingingCallState=0\n    mCallState=0\n  Phone Id=1\n    mCallState=1\n";
+        assert_eq!(call_state(old), Some(CallState::OffHook));
+        assert_eq!(call_state(new), Some(CallState::Ringing));
+        assert_eq!(call_state("mCallState=9\n"), None);
+        assert_eq!(call_state("Permission Denial"), None);
+    }
+
+    #[test]
+    fn validates_identifiers() {
+        // 490154203237518 is the example of 3GPP TS 23.003.
+        assert!(is_imei("490154203237518"));
+        for wrong in [
+            "490154203237517",
+            "49015420323751",
+            "000000000000000",
+            "49015420323751x",
+            "",
+        ] {
+            assert!(!is_imei(wrong), "{wrong}");
+        }
+        assert!(is_imsi("460001234567890"));
+        assert!(!is_imsi("160001234567890"));
+        assert!(is_iccid("8986001234567890123F"));
+        assert!(is_iccid("89014103211118510720"));
+        assert!(!is_iccid("8901410321111851"));
+        assert!(is_number("+447700900123"));
+        assert!(!is_number("Voicemail"));
+    }
+
+    #[test]
+    fn compares_numbers_as_handsets_do() {
+        assert!(same_number("+44 7700 900123", "07700900123"));
+        assert!(same_number("+447700900123", "+447700900123"));
+        assert!(!same_number("+447700900123", "+447700900124"));
+        assert!(!same_number("", ""));
+        assert!(same_number("112", "112"));
+        assert!(!same_number("2", "112"));
+    }
+
+    #[test]
+    fn counts_slots() {
+        assert_eq!(slots(None, None), 1);
+        assert_eq!(slots(Some("dsds"), None), 2);
+        assert_eq!(slots(None, Some("2")), 2);
+        assert_eq!(slots(None, Some("99999")), 4);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".*", other in ".*") {
+            let _ = (is_imei(&text), is_imsi(&text), is_iccid(&text), is_number(&text));
+            let _ = (call_state(&text), device_id(&text), same_number(&text, &other));
+        }
+    }
+}
