@@ -7,6 +7,7 @@ pub mod cli;
 pub mod detect;
 pub mod engine;
 pub mod evidence;
+pub mod golden;
 pub mod outcome;
 pub mod persona;
 pub mod ports;

@@ -119,3 +119,76 @@ fn verdict_of(
     let found = judged.and_then(|(_, v)| v.expectations.iter().find(|e| e.id == id));
     Some(found.map(|e| e.verdict))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::fixture::{expectation, scenario, variant};
+    use crate::outcome::verdict::ExpectationVerdict;
+    use crate::scenario::toggle::ToggleState::{self, Off, On, Untouched};
+
+    /// The result of the claim `opt-in`, which rests on `silent`, which binds untouched and off.
+    fn check(verdicts: &[(ToggleState, Verdict)], expected: ClaimResult, reasons: &[&str]) {
+        let mut scenario = scenario();
+        let mut silent = expectation("silent");
+        silent.when = [("cloud_messaging".to_owned(), vec![Untouched, Off])].into();
+        scenario.expect = vec![silent];
+        let judged: Vec<_> = verdicts
+            .iter()
+            .map(|(state, verdict)| {
+                let id = if *state == On { "other" } else { "silent" };
+                let expectations = vec![ExpectationVerdict {
+                    id: id.to_owned(),
+                    verdict: *verdict,
+                    reasons: Vec::new(),
+                }];
+                let verdicts = VariantVerdicts {
+                    verdict: *verdict,
+                    expectations,
+                    blind: Vec::new(),
+                };
+                (variant(*state), verdicts)
+            })
+            .collect();
+        let claims = judge_claims(&scenario, &judged);
+        assert_eq!(claims[0].result, expected, "{verdicts:?}");
+        assert_eq!(claims[0].reasons, reasons, "{verdicts:?}");
+        assert_eq!(claims[1].result, ClaimResult::Unobservable, "{verdicts:?}");
+    }
+
+    #[test]
+    fn a_claim_is_as_good_as_its_worst_variant() {
+        use Verdict::{Fail, Inconclusive, Pass};
+        check(
+            &[(Untouched, Pass), (Off, Pass), (On, Fail)],
+            ClaimResult::Holds,
+            &[],
+        );
+        check(
+            &[(Untouched, Inconclusive), (Off, Fail), (On, Pass)],
+            ClaimResult::Broken,
+            &[
+                "silent: inconclusive in cloud_messaging-untouched",
+                "silent: fail in cloud_messaging-off",
+            ],
+        );
+        check(
+            &[(Untouched, Pass), (Off, Inconclusive)],
+            ClaimResult::Inconclusive,
+            &["silent: inconclusive in cloud_messaging-off"],
+        );
+        check(
+            &[(Untouched, Pass)],
+            ClaimResult::Inconclusive,
+            &["silent: not run in cloud_messaging-off"],
+        );
+    }
+
+    #[test]
+    fn a_claim_on_an_expectation_that_binds_nowhere_is_not_shown_to_hold() {
+        let mut scenario = scenario();
+        scenario.expect = Vec::new();
+        let claims = judge_claims(&scenario, &[]);
+        assert_eq!(claims[0].result, ClaimResult::Inconclusive);
+    }
+}

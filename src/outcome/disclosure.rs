@@ -1,5 +1,5 @@
 //! Findings and flows in short: grouped where nothing but time and place tells them apart, each
-//! with the step it came after. Counts nothing out: what is grouped is counted.
+//! with the step it came after. Leaves nothing out: what is grouped is counted.
 
 use crate::detect::analysis::Analysis;
 use crate::detect::finding::{Direction, Evidence, Finding};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Between the parts of a chain.
 const ARROW: &str = " → ";
 
-/// Groups `findings`. Sorted by datum, app, host, protection, form, direction and first time.
+/// Groups `findings`. Sorted by datum, app, host, protection, form, direction and step.
 #[must_use]
 pub fn disclosures(
     findings: &[Finding],
@@ -49,7 +49,7 @@ pub fn disclosures(
                 record.form.clone(),
                 record.direction.clone(),
             ),
-            after_index(steps, finding.at),
+            (after_index(steps, finding.at), finding.evidence),
         );
         let group = groups.entry(key).or_insert_with(|| DisclosureRecord {
             count: 0,
@@ -97,14 +97,8 @@ pub fn destinations(analysis: &Analysis, redactor: &mut Redactor) -> Vec<Destina
 
 /// Whether a flow carried bytes off the handset that could not be read.
 #[must_use]
-pub fn is_opaque(flow: &Flow) -> bool {
-    let unread = match flow.application {
-        Application::Tls | Application::Quic | Application::Unknown => true,
-        Application::Http1 | Application::Http2 | Application::Dns | Application::Websocket => {
-            false
-        }
-    };
-    unread && flow.bytes_out > 0
+pub const fn is_opaque(flow: &Flow) -> bool {
+    flow.bytes_opaque > 0
 }
 
 /// The step during or after which `at` lies: the last one that had begun.

@@ -6,7 +6,8 @@
 //!   are missing, while opaque bytes left in a flow that no `opaque_ok` line names, or while the
 //!   datum is not known.
 //! - `never_clear` fails on a finding in a clear flow, whichever way it went. Opaque flows do not
-//!   harm it; missing packets and unknown data do.
+//!   harm it; missing packets and unknown data do, and so does a finding in a form that may or may
+//!   not be readable by others.
 //! - `only_to` binds the hosts of findings on their way out, and of opaque flows of apps that the
 //!   toggle changed against the variant where it is untouched.
 //! - An act that nothing shows to have happened leaves every pass of the variant inconclusive. A
@@ -18,10 +19,12 @@
 use crate::detect::analysis::Analysis;
 use crate::detect::finding::{Direction, Finding};
 use crate::evidence::flow::{Flow, Protection};
-use crate::evidence::gap::Observer;
 use crate::outcome::app_label::app_label;
+use crate::outcome::blindness::{
+    blindness, doubtful_toggles, missing_packets, switched, undone_steps,
+};
 use crate::outcome::disclosure::is_opaque;
-use crate::outcome::observed::{Observed, StepOutcome, ToggleObserved};
+use crate::outcome::observed::Observed;
 use crate::outcome::untouched::{Contact, Traffic, Untouched, peer, spoke};
 use crate::outcome::verdict::{Carried, ExpectationVerdict, Reason, VariantVerdicts, Verdict};
 use crate::persona::datum::{Group, Persona};
@@ -29,6 +32,9 @@ use crate::scenario::expectation::{DatumRef, Expectation, HostPattern, OpaqueOk}
 use crate::scenario::matrix::{Scenario, Variant};
 use crate::scenario::toggle::ToggleState;
 use std::collections::BTreeSet;
+
+/// Why a datum that is known is not searched for.
+pub const TOO_SHORT: &str = "it is too short to be told from chance";
 
 /// What stands for unreadable content in a reason.
 const OPAQUE_BYTES: &str = "opaque bytes";
@@ -116,100 +122,6 @@ fn counterparts(variant: &Variant) -> impl Iterator<Item = (String, Variant)> {
     })
 }
 
-/// The toggles that `variant` does not leave as they were found.
-fn switched(variant: &Variant) -> Vec<String> {
-    let states = variant.states.iter();
-    let touched = states.filter(|(_, state)| **state != ToggleState::Untouched);
-    touched.map(|(toggle, _)| toggle.clone()).collect()
-}
-
-/// Everything that was not observed or not done, apart from data that are not known.
-fn blindness(scenario: &Scenario, variant: &Variant, observed: &Observed) -> BTreeSet<Reason> {
-    let mut blind = missing_packets(observed);
-    blind.extend(undone_steps(scenario, observed));
-    blind.extend(doubtful_toggles(variant, observed));
-    blind
-}
-
-/// What is missing of the packets.
-fn missing_packets(observed: &Observed) -> BTreeSet<Reason> {
-    let mut missing = BTreeSet::new();
-    for gap in &observed.gaps {
-        if gap.observer == Observer::Packets {
-            missing.insert(Reason::PacketsMissing(gap.clone()));
-        }
-    }
-    let Some(analysis) = &observed.analysis else {
-        if missing.is_empty() {
-            missing.insert(Reason::NoPackets);
-        }
-        return missing;
-    };
-    let holed = analysis.flows.iter().filter(|flow| flow.gaps > 0).count();
-    let holed = u32::try_from(holed).unwrap_or(u32::MAX);
-    let flows = holed.max(analysis.coverage.flows_with_gaps);
-    if flows > 0 {
-        missing.insert(Reason::HolesInFlows { flows });
-    }
-    let bytes = analysis.coverage.bytes_missing;
-    if bytes > 0 {
-        missing.insert(Reason::BytesMissing { bytes });
-    }
-    let inputs = analysis.inputs.iter().flat_map(|input| &input.problems);
-    for problem in inputs.chain(&analysis.coverage.problems) {
-        let problem = problem.clone();
-        missing.insert(Reason::CaptureProblem { problem });
-    }
-    missing
-}
-
-/// The steps of the scenario that nothing shows to have happened.
-fn undone_steps(scenario: &Scenario, observed: &Observed) -> BTreeSet<Reason> {
-    let mut undone = BTreeSet::new();
-    if let Some(why) = &observed.stopped {
-        undone.insert(Reason::Stopped { why: why.clone() });
-    }
-    for step in scenario.setup.iter().chain(&scenario.steps) {
-        let step = step.id.clone();
-        let seen = observed.steps.iter().find(|seen| seen.id == step);
-        match seen.map(|seen| seen.outcome.clone()) {
-            Some(StepOutcome::Verified { .. }) => {}
-            Some(StepOutcome::Unverified { reason: why }) => {
-                undone.insert(Reason::StepUnverified { step, why });
-            }
-            Some(StepOutcome::Failed { reason: why }) => {
-                undone.insert(Reason::StepFailed { step, why });
-            }
-            Some(StepOutcome::NotReached) | None => {
-                undone.insert(Reason::StepNotReached { step });
-            }
-        }
-    }
-    undone
-}
-
-/// The switched toggles whose state nothing shows.
-fn doubtful_toggles(variant: &Variant, observed: &Observed) -> BTreeSet<Reason> {
-    let mut doubtful = BTreeSet::new();
-    for (toggle, asked) in &variant.states {
-        let seen = observed.toggles.iter().find(|seen| seen.toggle == *toggle);
-        let why = match seen {
-            Some(seen) if seen.asked != *asked => Some(format!("it was made {}", seen.asked)),
-            Some(seen) => ToggleObserved::doubt(seen),
-            None if *asked == ToggleState::Untouched => None,
-            None => Some("it was not switched".to_owned()),
-        };
-        if let Some(why) = why {
-            doubtful.insert(Reason::ToggleDoubtful {
-                toggle: toggle.clone(),
-                asked: *asked,
-                why,
-            });
-        }
-    }
-    doubtful
-}
-
 /// One variant at the bar.
 struct Case<'a> {
     persona: &'a Persona,
@@ -280,7 +192,6 @@ impl Case<'_> {
                 to: peer(flow.host.as_deref(), &flow.server),
             });
         }
-        reasons.extend(opaque_within(analysis));
     }
 
     fn never_clear(&self, expectation: &Expectation, reasons: &mut BTreeSet<Reason>) {
@@ -288,9 +199,13 @@ impl Case<'_> {
             reasons.extend(self.unknown(named));
         }
         for (finding, flow) in self.findings(&expectation.never_clear) {
-            if finding.protection == Protection::Clear {
-                reasons.insert(Reason::InClear(carried(finding, flow)));
-            }
+            match finding.protection {
+                Protection::Clear => reasons.insert(Reason::InClear(carried(finding, flow))),
+                Protection::Opaque => {
+                    reasons.insert(Reason::PerhapsInClear(carried(finding, flow)))
+                }
+                Protection::Tls => false,
+            };
         }
     }
 
@@ -374,15 +289,23 @@ impl Case<'_> {
             why: why.to_owned(),
         };
         let lacking = self.persona.unknown.iter();
-        let lacking: Vec<Reason> = lacking
+        let mut lacking: Vec<Reason> = lacking
             .filter(|unknown| covers(named, &unknown.id, unknown.group))
             .map(|unknown| reason(Some(&unknown.id), &unknown.reason))
             .collect();
-        let mut data = self.persona.data.iter();
-        let known = data.any(|datum| covers(named, &datum.id, datum.group));
-        if lacking.is_empty() && !known {
+        let known = self.persona.data.iter();
+        let mut known = known
+            .filter(|datum| covers(named, &datum.id, datum.group))
+            .peekable();
+        if lacking.is_empty() && known.peek().is_none() {
             return vec![reason(None, "it was neither planted, read nor given")];
         }
+        let too_short = &self.observed.too_short;
+        lacking.extend(
+            known
+                .filter(|datum| too_short.contains(&datum.id))
+                .map(|datum| reason(Some(&datum.id), TOO_SHORT)),
+        );
         lacking
     }
 
@@ -467,17 +390,6 @@ fn is_named(flow: &Flow, lines: &[OpaqueOk]) -> bool {
     })
 }
 
-/// Bytes that were not understood, beyond those of the flows that are opaque as a whole.
-fn opaque_within(analysis: &Analysis) -> Option<Reason> {
-    let opaque = analysis.flows.iter().filter(|flow| is_opaque(flow));
-    let accounted = opaque.fold(0u64, |sum, flow| {
-        sum.saturating_add(flow.bytes_out)
-            .saturating_add(flow.bytes_in)
-    });
-    let bytes = analysis.coverage.bytes_opaque.saturating_sub(accounted);
-    (bytes > 0).then_some(Reason::OpaqueWithin { bytes })
-}
-
 fn flow_of<'a>(analysis: &'a Analysis, finding: &Finding) -> Option<&'a Flow> {
     analysis.flows.iter().find(|flow| flow.id == finding.flow)
 }
@@ -488,5 +400,784 @@ fn carried(finding: &Finding, flow: Option<&Flow>) -> Carried {
         app: app_label(flow.and_then(|flow| flow.app.as_ref())),
         to: peer(finding.host.as_deref(), &finding.server),
         protection: finding.protection,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // The design's sentences on what an expectation means, each with a case that would be judged
+    // otherwise if the sentence did not hold.
+
+    use super::{TOO_SHORT, judge, judge_all};
+    use crate::detect::finding::{Direction, Evidence};
+    use crate::evidence::flow::{Flow, Protection};
+    use crate::evidence::gap::{Gap, Observer};
+    use crate::outcome::fixture::{
+        ACCOUNT_HOST, CLOUD, STORE, expectation, flow, hosts, observed, opaque, persona, scenario,
+        variant,
+    };
+    use crate::outcome::observed::{Observed, StepOutcome};
+    use crate::outcome::untouched::{Traffic, Untouched};
+    use crate::outcome::verdict::Verdict::{self, Fail, Inconclusive, Pass};
+    use crate::persona::datum::{Group, Persona, UnknownDatum};
+    use crate::scenario::expectation::{DatumRef, Expectation, HostPattern, OpaqueOk};
+    use crate::scenario::toggle::ToggleState;
+
+    /// What a case may spoil.
+    struct World {
+        expectation: Expectation,
+        persona: Persona,
+        observed: Observed,
+        state: ToggleState,
+    }
+
+    type Spoil = fn(&mut World);
+
+    /// A sentence, what spoils the world, the verdict, and the code of the gravest reason.
+    type Case = (&'static str, Spoil, Verdict, &'static str);
+
+    fn check(cases: &[Case], prepare: Spoil) {
+        for (sentence, spoil, expected, code) in cases {
+            let mut world = World {
+                expectation: expectation("e"),
+                persona: persona(),
+                observed: observed(ToggleState::Off),
+                state: ToggleState::Off,
+            };
+            prepare(&mut world);
+            spoil(&mut world);
+            let mut scenario = scenario();
+            scenario.expect.push(world.expectation);
+            let variant = variant(world.state);
+            let verdicts = judge(&scenario, &variant, &world.persona, &world.observed);
+            let judged = &verdicts.expectations[0];
+            let codes: Vec<_> = judged.reasons.iter().map(|reason| reason.code()).collect();
+            assert_eq!(judged.verdict, *expected, "{sentence}: {codes:?}");
+            assert_eq!(verdicts.verdict, *expected, "{sentence}");
+            assert_eq!(codes.first().copied().unwrap_or(""), *code, "{sentence}");
+        }
+    }
+
+    fn id(id: &str) -> DatumRef {
+        DatumRef::Id(id.to_owned())
+    }
+
+    fn gap(observer: Observer) -> Gap {
+        Gap {
+            observer,
+            reason: "the capture ended early".to_owned(),
+            detail: Some("at 12.3 s".to_owned()),
+        }
+    }
+
+    fn line(app: Option<&str>, host: Option<&str>) -> OpaqueOk {
+        OpaqueOk {
+            app: app.map(str::to_owned),
+            host: host.map(|host| HostPattern(host.to_owned())),
+        }
+    }
+
+    #[test]
+    fn never_sent() {
+        let cases: &[Case] = &[
+            ("nothing found, everything seen", |_| {}, Pass, ""),
+            (
+                "fails on any finding of the datum: in the clear",
+                |w| {
+                    w.observed
+                        .saw(flow(Some(CLOUD), Some(ACCOUNT_HOST)), &["imei-1"])
+                },
+                Fail,
+                "sent",
+            ),
+            (
+                "… and encrypted, to whomever, by nobody known",
+                |w| {
+                    let tls = Flow {
+                        protection: Protection::Tls,
+                        ..flow(None, None)
+                    };
+                    w.observed.saw(tls, &["imei-1"]);
+                },
+                Fail,
+                "sent",
+            ),
+            (
+                "… and weak evidence is a finding too",
+                |w| {
+                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                    w.observed.seen().findings[0].evidence = Evidence::Weak;
+                },
+                Fail,
+                "sent",
+            ),
+            (
+                "… and a finding weighs more than what was missed",
+                |w| {
+                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                    w.observed.gaps.push(gap(Observer::Packets));
+                    w.persona.data.remove(1);
+                },
+                Fail,
+                "sent",
+            ),
+            (
+                "sent is out: what came in was not sent",
+                |w| {
+                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                    w.observed.seen().findings[0].direction = Direction::In;
+                },
+                Pass,
+                "",
+            ),
+            (
+                "a datum that is not named may be sent",
+                |w| w.observed.saw(flow(Some(CLOUD), None), &["peer-1.phone"]),
+                Pass,
+                "",
+            ),
+            (
+                "an id names a person's data",
+                |w| {
+                    w.expectation.never_sent = vec![id("contact-1")];
+                    w.observed
+                        .saw(flow(Some(CLOUD), None), &["contact-1.phone"]);
+                },
+                Fail,
+                "sent",
+            ),
+            (
+                "… and not those of another whose number starts alike",
+                |w| {
+                    w.expectation.never_sent = vec![id("contact-1")];
+                    w.observed
+                        .saw(flow(Some(CLOUD), None), &["contact-10.phone"]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "inconclusive if the datum is not known: none of its group",
+                |w| w.persona.data.retain(|datum| datum.id != "imei-1"),
+                Inconclusive,
+                "datum-unknown",
+            ),
+            (
+                "… or one of its group, as the second IMEI of two",
+                |w| {
+                    w.persona.unknown.push(UnknownDatum {
+                        id: "imei-2".to_owned(),
+                        group: Some(Group::Imei),
+                        reason: "service call needs root".to_owned(),
+                    });
+                },
+                Inconclusive,
+                "datum-unknown",
+            ),
+            (
+                "… or too short to be searched for",
+                |w| w.observed.too_short.push("imei-1".to_owned()),
+                Inconclusive,
+                "datum-unknown",
+            ),
+            (
+                "a datum that is not known and not named does not matter",
+                |w| {
+                    w.persona.unknown.push(UnknownDatum {
+                        id: "imsi-1".to_owned(),
+                        group: Some(Group::Imsi),
+                        reason: "no SIM".to_owned(),
+                    });
+                    w.observed.too_short.push("operator-1".to_owned());
+                },
+                Pass,
+                "",
+            ),
+        ];
+        check(cases, |w| {
+            w.expectation.never_sent = vec![DatumRef::Group(Group::Imei), id("own_phone-1")];
+        });
+    }
+
+    #[test]
+    fn missing_packets_leave_every_kind_inconclusive() {
+        let cases: &[Case] = &[
+            (
+                "a gap of the packet collector",
+                |w| w.observed.gaps.push(gap(Observer::Packets)),
+                Inconclusive,
+                "packets-missing",
+            ),
+            (
+                "a flow with a gap",
+                |w| {
+                    let holed = Flow {
+                        gaps: 1,
+                        ..flow(Some(STORE), Some("a.example.net"))
+                    };
+                    w.observed.saw(holed, &[]);
+                },
+                Inconclusive,
+                "holes-in-flows",
+            ),
+            (
+                "flows with gaps in the coverage",
+                |w| w.observed.seen().coverage.flows_with_gaps = 1,
+                Inconclusive,
+                "holes-in-flows",
+            ),
+            (
+                "bytes missing",
+                |w| w.observed.seen().coverage.bytes_missing = 1,
+                Inconclusive,
+                "bytes-missing",
+            ),
+            (
+                "a capture that cannot be read to its end",
+                |w| {
+                    w.observed
+                        .seen()
+                        .coverage
+                        .problems
+                        .push("cut short".to_owned())
+                },
+                Inconclusive,
+                "capture-problem",
+            ),
+            (
+                "no capture at all",
+                |w| w.observed.analysis = None,
+                Inconclusive,
+                "no-packets",
+            ),
+            (
+                "a gap in the logs, the counters or the sockets is not one in the packets",
+                |w| {
+                    let observers = [Observer::Logs, Observer::Netstats, Observer::Sockets];
+                    w.observed.gaps.extend(observers.map(gap));
+                },
+                Pass,
+                "",
+            ),
+        ];
+        check(cases, |w| w.expectation.never_sent = vec![id("imei-1")]);
+        check(cases, |w| w.expectation.never_clear = vec![id("imei-1")]);
+        check(cases, |w| {
+            w.expectation.only_to = Some(hosts(&["*.example.net"]))
+        });
+    }
+
+    #[test]
+    fn opaque_bytes_need_a_line_that_names_them() {
+        let cases: &[Case] = &[
+            (
+                "no line",
+                |w| {
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("a.example.net")), &[])
+                },
+                Inconclusive,
+                "opaque",
+            ),
+            (
+                "both app and host of the line match",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("a.example.net")), &[]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "the app matches, the host does not",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("a.example.org")), &[]);
+                },
+                Inconclusive,
+                "opaque",
+            ),
+            (
+                "the host matches, the app does not",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                    w.observed
+                        .saw(opaque(Some(CLOUD), Some("a.example.net")), &[]);
+                },
+                Inconclusive,
+                "opaque",
+            ),
+            (
+                "one line has the app and another the host: neither names it",
+                |w| {
+                    w.expectation.opaque_ok = vec![
+                        line(Some(STORE), Some("b.example.org")),
+                        line(Some(CLOUD), Some("*.example.net")),
+                    ];
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("a.example.net")), &[]);
+                },
+                Inconclusive,
+                "opaque",
+            ),
+            (
+                "a flow of no known app never matches a line that names an app",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                    w.observed.saw(opaque(None, Some("a.example.net")), &[]);
+                },
+                Inconclusive,
+                "opaque",
+            ),
+            (
+                "… it does match one that names the host only",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(None, Some("*.example.net"))];
+                    w.observed.saw(opaque(None, Some("a.example.net")), &[]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "a flow to no known host never matches a line that names a host",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                    w.observed.saw(opaque(Some(STORE), None), &[]);
+                },
+                Inconclusive,
+                "opaque",
+            ),
+            (
+                "… it does match one that names the app only",
+                |w| {
+                    w.expectation.opaque_ok = vec![line(Some(STORE), None)];
+                    w.observed.saw(opaque(Some(STORE), None), &[]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "a TLS flow that carried a handshake only left nothing opaque",
+                |w| {
+                    let handshake = Flow {
+                        bytes_opaque: 0,
+                        ..opaque(Some(STORE), None)
+                    };
+                    w.observed.saw(handshake, &[]);
+                },
+                Pass,
+                "",
+            ),
+        ];
+        check(cases, |w| w.expectation.never_sent = vec![id("imei-1")]);
+    }
+
+    #[test]
+    fn never_clear() {
+        let cases: &[Case] = &[
+            (
+                "fails on a finding in a clear flow",
+                |w| {
+                    w.observed
+                        .saw(flow(Some(CLOUD), Some(ACCOUNT_HOST)), &["imei-1"])
+                },
+                Fail,
+                "in-clear",
+            ),
+            (
+                "… whichever way it went",
+                |w| {
+                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                    w.observed.seen().findings[0].direction = Direction::In;
+                },
+                Fail,
+                "in-clear",
+            ),
+            (
+                "a finding in an encrypted flow is not one in the clear",
+                |w| {
+                    let tls = Flow {
+                        protection: Protection::Tls,
+                        ..flow(Some(CLOUD), None)
+                    };
+                    w.observed.saw(tls, &["imei-1"]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "who can read a finding in an unknown form is not known",
+                |w| {
+                    let unknown = Flow {
+                        protection: Protection::Opaque,
+                        ..flow(Some(CLOUD), None)
+                    };
+                    w.observed.saw(unknown, &["imei-1"]);
+                },
+                Inconclusive,
+                "perhaps-in-clear",
+            ),
+            (
+                "opaque flows do not harm it",
+                |w| w.observed.saw(opaque(None, None), &[]),
+                Pass,
+                "",
+            ),
+            (
+                "a datum that is not known does",
+                |w| w.expectation.never_clear = vec![DatumRef::Group(Group::Location)],
+                Inconclusive,
+                "datum-unknown",
+            ),
+        ];
+        check(cases, |w| w.expectation.never_clear = vec![id("imei-1")]);
+    }
+
+    /// What the variant that left the toggle untouched showed.
+    fn before(w: &mut World, flows: &[Flow], complete: bool) {
+        let mut untouched = observed(ToggleState::Untouched);
+        for flow in flows {
+            untouched.saw(flow.clone(), &[]);
+        }
+        w.observed.untouched = vec![Untouched {
+            toggle: "cloud_messaging".to_owned(),
+            traffic: Some(Traffic::of(&untouched, complete)),
+        }];
+    }
+
+    #[test]
+    fn only_to() {
+        let cases: &[Case] = &[
+            (
+                "a finding's host on the list",
+                |w| {
+                    w.observed
+                        .saw(flow(Some(CLOUD), Some("API.Xiaomi.com.")), &["imei-1"])
+                },
+                Pass,
+                "",
+            ),
+            (
+                "a finding's host not on the list",
+                |w| {
+                    w.observed
+                        .saw(flow(Some(CLOUD), Some("xiaomi.com")), &["imei-1"])
+                },
+                Fail,
+                "sent-elsewhere",
+            ),
+            (
+                "a finding's host not known",
+                |w| w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]),
+                Inconclusive,
+                "host-unknown",
+            ),
+            (
+                "what came in went nowhere",
+                |w| {
+                    w.observed
+                        .saw(flow(Some(CLOUD), Some("evil.example")), &["imei-1"]);
+                    w.observed.seen().findings[0].direction = Direction::In;
+                },
+                Pass,
+                "",
+            ),
+            (
+                "a readable flow without a finding is not bound",
+                |w| w.observed.saw(flow(Some(CLOUD), Some("evil.example")), &[]),
+                Pass,
+                "",
+            ),
+            (
+                "an opaque flow of an app that the toggle changed, host not on the list",
+                |w| {
+                    before(w, &[], true);
+                    w.observed
+                        .saw(opaque(Some(CLOUD), Some("evil.example")), &[]);
+                },
+                Fail,
+                "opaque-elsewhere",
+            ),
+            (
+                "… all its flows are bound, the old ones too",
+                |w| {
+                    before(w, &[opaque(Some(CLOUD), Some("old.example"))], true);
+                    w.observed
+                        .saw(opaque(Some(CLOUD), Some("old.example")), &[]);
+                    w.observed
+                        .saw(opaque(Some(CLOUD), Some("new.xiaomi.com")), &[]);
+                },
+                Fail,
+                "opaque-elsewhere",
+            ),
+            (
+                "… host on the list",
+                |w| {
+                    before(w, &[], true);
+                    w.observed
+                        .saw(opaque(Some(CLOUD), Some("a.xiaomi.com")), &[]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "… host not known",
+                |w| {
+                    before(w, &[], true);
+                    w.observed.saw(opaque(Some(CLOUD), None), &[]);
+                },
+                Inconclusive,
+                "host-unknown",
+            ),
+            (
+                "an opaque flow of an app that the toggle did not change",
+                |w| {
+                    before(w, &[opaque(Some(STORE), Some("play.example"))], true);
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
+                },
+                Pass,
+                "",
+            ),
+            (
+                "an opaque flow of no known app",
+                |w| {
+                    before(w, &[], true);
+                    w.observed.saw(opaque(None, Some("evil.example")), &[]);
+                },
+                Inconclusive,
+                "change-unknown",
+            ),
+            (
+                "the app is new, but somebody unknown spoke to the same host before",
+                |w| {
+                    before(w, &[opaque(None, Some("play.example"))], true);
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
+                },
+                Inconclusive,
+                "change-unknown",
+            ),
+            (
+                "the untouched variant was not observed in full",
+                |w| {
+                    before(w, &[], false);
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
+                },
+                Inconclusive,
+                "change-unknown",
+            ),
+            (
+                "the untouched variant was not run",
+                |w| {
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("play.example")), &[])
+                },
+                Inconclusive,
+                "change-unknown",
+            ),
+            (
+                "nothing was switched, so no app was changed",
+                |w| {
+                    w.state = ToggleState::Untouched;
+                    w.observed = observed(ToggleState::Untouched);
+                    w.observed
+                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
+                },
+                Pass,
+                "",
+            ),
+        ];
+        check(cases, |w| {
+            w.expectation.only_to = Some(hosts(&["*.xiaomi.com"]))
+        });
+    }
+
+    #[test]
+    fn what_was_not_done_was_not_tested() {
+        let cases: &[Case] = &[
+            (
+                "a step that nothing shows to have happened",
+                |w| {
+                    w.observed.steps[1].outcome = StepOutcome::Unverified {
+                        reason: "not in content://sms/sent".to_owned(),
+                    };
+                },
+                Inconclusive,
+                "step-unverified",
+            ),
+            (
+                "a step that failed",
+                |w| {
+                    w.observed.steps[1].outcome = StepOutcome::Failed {
+                        reason: "no service".to_owned(),
+                    };
+                },
+                Inconclusive,
+                "step-failed",
+            ),
+            (
+                "a step that was not reached",
+                |w| w.observed.steps[1].outcome = StepOutcome::NotReached,
+                Inconclusive,
+                "step-not-reached",
+            ),
+            (
+                "a step that nobody speaks of",
+                |w| w.observed.steps.truncate(1),
+                Inconclusive,
+                "step-not-reached",
+            ),
+            (
+                "a variant that did not run to its end",
+                |w| w.observed.stopped = Some("the handset is gone".to_owned()),
+                Inconclusive,
+                "stopped",
+            ),
+            (
+                "what was found was found, whatever else did not happen",
+                |w| {
+                    w.observed.steps.truncate(1);
+                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                },
+                Fail,
+                "sent",
+            ),
+            (
+                "a toggle that an independent read shows otherwise",
+                |w| w.observed.toggles[0].became = Some(ToggleState::On),
+                Inconclusive,
+                "toggle-doubtful",
+            ),
+            (
+                "a toggle that no independent read shows",
+                |w| w.observed.toggles[0].became = None,
+                Inconclusive,
+                "toggle-doubtful",
+            ),
+            (
+                "a toggle that nobody switched",
+                |w| w.observed.toggles.clear(),
+                Inconclusive,
+                "toggle-doubtful",
+            ),
+            (
+                "an untouched toggle whose state could not be read is untouched all the same",
+                |w| {
+                    w.state = ToggleState::Untouched;
+                    w.observed = observed(ToggleState::Untouched);
+                    w.observed.toggles[0].found = None;
+                    w.observed.toggles[0].became = None;
+                },
+                Pass,
+                "",
+            ),
+        ];
+        check(cases, |w| w.expectation.never_sent = vec![id("imei-1")]);
+    }
+
+    #[test]
+    fn a_setting_in_doubt_breaks_no_promise_about_that_setting() {
+        let doubtful: Spoil = |w| {
+            w.expectation.never_sent = vec![id("imei-1")];
+            w.observed.toggles[0].became = None;
+            w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+        };
+        let cases: &[Case] = &[
+            (
+                "it speaks of `off` and the handset may have been on",
+                |w| {
+                    let states = vec![ToggleState::Untouched, ToggleState::Off];
+                    w.expectation.when = [("cloud_messaging".to_owned(), states)].into();
+                },
+                Inconclusive,
+                "sent",
+            ),
+            (
+                "it speaks of on and off alike",
+                |w| {
+                    let states = vec![ToggleState::On, ToggleState::Off];
+                    w.expectation.when = [("cloud_messaging".to_owned(), states)].into();
+                },
+                Fail,
+                "sent",
+            ),
+            ("it speaks of every variant", |_| {}, Fail, "sent"),
+        ];
+        check(cases, doubtful);
+    }
+
+    #[test]
+    fn expectations_bind_where_they_apply() {
+        let mut scenario = scenario();
+        let mut when_on = expectation("when-on");
+        when_on.when = [("cloud_messaging".to_owned(), vec![ToggleState::On])].into();
+        when_on.never_sent = vec![id("imei-1")];
+        scenario.expect = vec![when_on];
+        let ids = |state| {
+            let judged = judge(&scenario, &variant(state), &persona(), &observed(state));
+            (judged.verdict, judged.expectations.len())
+        };
+        assert_eq!(ids(ToggleState::On), (Pass, 1));
+        assert_eq!(ids(ToggleState::Off), (Pass, 0));
+    }
+
+    #[test]
+    fn nothing_expected_and_nothing_seen_is_no_pass() {
+        let mut blind = observed(ToggleState::Off);
+        blind.analysis = None;
+        let judged = judge(&scenario(), &variant(ToggleState::Off), &persona(), &blind);
+        assert_eq!(judged.verdict, Inconclusive);
+    }
+
+    #[test]
+    fn each_variant_is_held_against_its_untouched_one() {
+        let mut scenario = scenario();
+        let mut bound = expectation("bound");
+        bound.only_to = Some(hosts(&["*.xiaomi.com"]));
+        scenario.expect = vec![bound];
+        let seen = |state, flows: &[Flow]| {
+            let mut seen = observed(state);
+            for flow in flows {
+                seen.saw(flow.clone(), &[]);
+            }
+            (variant(state), seen)
+        };
+        let store = opaque(Some(STORE), Some("play.example"));
+        let cloud = opaque(Some(CLOUD), Some("evil.example"));
+        // The untouched variant comes last: the order of the runs must not matter.
+        let runs = vec![
+            seen(ToggleState::On, &[store.clone(), cloud]),
+            seen(ToggleState::Off, &[store.clone()]),
+            seen(ToggleState::Untouched, &[store]),
+        ];
+        let judged = judge_all(&scenario, &persona(), runs);
+        let verdicts: Vec<_> = judged.iter().map(|(_, _, v)| v.verdict).collect();
+        assert_eq!(verdicts, [Fail, Pass, Pass]);
+    }
+
+    #[test]
+    fn what_was_not_observed_is_told_apart_from_what_was_opaque() {
+        let mut scenario = scenario();
+        let mut silent = expectation("silent");
+        silent.never_sent = vec![id("imei-1"), DatumRef::Group(Group::Location)];
+        scenario.expect = vec![silent];
+        let mut seen = observed(ToggleState::Off);
+        seen.saw(opaque(Some(STORE), None), &[]);
+        seen.too_short.push("imei-1".to_owned());
+        let judged = judge(&scenario, &variant(ToggleState::Off), &persona(), &seen);
+        let blind: Vec<String> = judged.blind.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            blind,
+            [
+                format!("`imei-1` is not known: {TOO_SHORT}"),
+                "`location` is not known: it was neither planted, read nor given".to_owned(),
+            ]
+        );
     }
 }

@@ -15,6 +15,8 @@ pub struct Observed {
     pub analysis: Option<Analysis>,
     /// What the collectors missed.
     pub gaps: Vec<Gap>,
+    /// Ids of data that the detector does not search for, since it could not tell them from chance.
+    pub too_short: Vec<String>,
     /// The settings of the variant's axes, as found and as made.
     pub toggles: Vec<ToggleObserved>,
     /// Setup and steps in the order they were taken. A step of the scenario that is not here was

@@ -5,6 +5,7 @@ use crate::evidence::coverage::Coverage;
 use crate::evidence::gap::{Gap, Observer};
 use crate::outcome::claim_verdict::ClaimVerdict;
 use crate::outcome::disclosure::{destinations, disclosures};
+use crate::outcome::judge::TOO_SHORT;
 use crate::outcome::observed::{Observed, StepObserved, StepOutcome, ToggleObserved};
 use crate::outcome::redactor::Redactor;
 use crate::outcome::run_record::{
@@ -49,7 +50,7 @@ pub fn record_variant(
         destinations: analysis
             .map(|analysis| destinations(analysis, redactor))
             .unwrap_or_default(),
-        unknown: persona.unknown.iter().map(unknown).collect(),
+        unknown: unknowns(persona, observed),
         coverage: analysis.map(|analysis| coverage(&analysis.coverage)),
         gaps: observed
             .gaps
@@ -107,6 +108,20 @@ fn act(step: &StepObserved, redactor: &mut Redactor) -> ActRecord {
     }
 }
 
+/// What could not be searched for: not known, or too short to be told from chance.
+fn unknowns(persona: &Persona, observed: &Observed) -> Vec<UnknownRecord> {
+    let too_short = observed.too_short.iter().map(|id| UnknownRecord {
+        id: id.clone(),
+        group: persona
+            .datum(id)
+            .and_then(|datum| datum.group)
+            .map(|group| group.name().to_owned()),
+        reason: TOO_SHORT.to_owned(),
+    });
+    let unknown = persona.unknown.iter().map(unknown);
+    unknown.chain(too_short).collect()
+}
+
 fn unknown(unknown: &UnknownDatum) -> UnknownRecord {
     UnknownRecord {
         id: unknown.id.clone(),
@@ -152,5 +167,103 @@ fn expectation(verdict: &ExpectationVerdict, redactor: &mut Redactor) -> Expecta
         id: verdict.id.clone(),
         verdict: verdict.verdict,
         reasons: verdict.reasons.iter().map(reason).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::flow::{Application, Flow};
+    use crate::outcome::fixture::{
+        ACCOUNT_HOST, CLOUD, START, STORE, finding, flow, observed, opaque, persona, scenario,
+        variant,
+    };
+    use crate::outcome::judge::judge;
+    use crate::scenario::toggle::ToggleState;
+
+    fn record(observed: &Observed) -> VariantRecord {
+        let variant = variant(ToggleState::Off);
+        let verdicts = judge(&scenario(), &variant, &persona(), observed);
+        record_variant(&variant, &persona(), observed, &verdicts)
+    }
+
+    #[test]
+    fn findings_are_grouped_and_come_after_a_step() {
+        let mut seen = observed(ToggleState::Off);
+        let leak = flow(Some(CLOUD), Some(ACCOUNT_HOST));
+        seen.saw(leak.clone(), &[]);
+        // Steps begin 10 s and 20 s after the start.
+        for at in [20.0, 19.9, 9.9, 12.0, 500.0] {
+            let mut found = finding("imei-1", &leak);
+            found.at = START + at;
+            seen.seen().findings.push(found);
+        }
+        let record = record(&seen);
+        let rows: Vec<_> = record
+            .disclosures
+            .iter()
+            .map(|d| (d.after.as_deref(), d.count, d.first - START))
+            .collect();
+        let first = Some("steps.1:add_contact");
+        let second = Some("steps.2:send_sms");
+        assert_eq!(rows.len(), 3);
+        for (row, (after, count, at)) in
+            rows.iter()
+                .zip([(None, 1, 9.9), (first, 2, 12.0), (second, 2, 20.0)])
+        {
+            assert_eq!((row.0, row.1), (after, count));
+            assert!((row.2 - at).abs() < 1e-3, "{row:?}");
+        }
+        assert_eq!(record.disclosures[0].form, "http.query → sha1");
+    }
+
+    #[test]
+    fn destinations_are_grouped_without_lookups() {
+        let mut seen = observed(ToggleState::Off);
+        let lookup = Flow {
+            application: Application::Dns,
+            ..flow(None, None)
+        };
+        seen.saw(lookup, &[]);
+        seen.saw(opaque(Some(STORE), Some("A.example.")), &[]);
+        seen.saw(opaque(Some(STORE), Some("a.example")), &[]);
+        seen.saw(opaque(Some(STORE), None), &[]);
+        let destinations = record(&seen).destinations;
+        let rows: Vec<_> = destinations
+            .iter()
+            .map(|d| {
+                (
+                    d.app.as_str(),
+                    d.host.as_str(),
+                    d.opaque,
+                    d.flows,
+                    d.bytes_out,
+                )
+            })
+            .collect();
+        let expected = [
+            (STORE, "198.51.100.7", true, 1, 300),
+            (STORE, "a.example", true, 2, 600),
+        ];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn a_record_holds_no_value() {
+        let mut seen = observed(ToggleState::Off);
+        seen.saw(
+            flow(Some("app.490154203237518"), Some("447700900123.x.example")),
+            &["imei-1"],
+        );
+        seen.seen().findings[0].chain = vec!["json:+447700900456".to_owned()];
+        seen.steps[0].outcome = StepOutcome::Unverified {
+            reason: "no row has 447700900001".to_owned(),
+        };
+        let text = serde_json::to_string(&record(&seen)).unwrap();
+        for datum in persona().data {
+            let digits = datum.value.expose().trim_start_matches('+').to_owned();
+            assert!(!text.contains(&digits), "{} in {text}", datum.id);
+        }
+        assert!(text.contains("[contact-1.phone].x.example"), "{text}");
     }
 }

@@ -69,3 +69,35 @@ impl Redactor {
         self.used.iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::fixture::persona;
+
+    #[test]
+    fn values_become_ids() {
+        let cases = [
+            ("490154203237518.t.example", "[imei-1].t.example"),
+            ("x447700900123y", "x[contact-1.phone]y"),
+            ("+447700900123", "[contact-1.phone]"),
+            ("FICTION mobile", "[operator-1]"),
+            ("fictionmobile.example", "[operator-1].example"),
+            ("447700900999", "[decoy-1]"),
+            ("api.example", "api.example"),
+            ("49015420323751", "49015420323751"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Redactor::new(&persona()).apply(text), expected);
+        }
+    }
+
+    #[test]
+    fn lists_what_it_put_in() {
+        let mut redactor = Redactor::new(&persona());
+        redactor.apply("nothing here");
+        assert!(redactor.used().is_empty());
+        redactor.apply("447700900456 490154203237518 490154203237518");
+        assert_eq!(redactor.used(), ["[imei-1]", "[peer-1.phone]"]);
+    }
+}

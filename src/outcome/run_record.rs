@@ -77,7 +77,7 @@ pub struct ScenarioRecord {
 }
 
 /// One variant of one scenario on one handset.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VariantRecord {
     /// `cloud_messaging-off`.
     pub name: String,
@@ -400,4 +400,109 @@ pub fn mask(serial: &str) -> String {
     let shown = if length >= 8 { 4 } else { 0 };
     let tail: String = serial.chars().skip(length - shown).collect();
     format!("…{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variant(verdict: Verdict, comparison: Option<Comparison>) -> VariantRecord {
+        VariantRecord {
+            verdict,
+            golden: comparison.map(|comparison| GoldenRecord {
+                name: "a/b/c.snap".to_owned(),
+                comparison,
+                pending: false,
+            }),
+            ..VariantRecord::default()
+        }
+    }
+
+    fn run(variants: Vec<VariantRecord>) -> RunRecord {
+        let scenario = ScenarioRecord {
+            variants,
+            ..ScenarioRecord::default()
+        };
+        let handset = HandsetRecord {
+            scenarios: vec![scenario],
+            ..HandsetRecord::default()
+        };
+        RunRecord {
+            handsets: vec![handset],
+            ..RunRecord::default()
+        }
+    }
+
+    #[test]
+    fn a_run_is_in_every_condition_that_any_part_is_in() {
+        let differs = Comparison::Differs {
+            diff: String::new(),
+        };
+        let not_compared = Comparison::NotCompared {
+            reason: String::new(),
+        };
+        let unreadable = Comparison::Unreadable {
+            problem: String::new(),
+        };
+        let cases = [
+            (Verdict::Pass, None, vec![]),
+            (Verdict::Pass, Some(Comparison::Same), vec![]),
+            (Verdict::Pass, Some(not_compared), vec![]),
+            (Verdict::Pass, Some(differs), vec![Condition::Fail]),
+            (
+                Verdict::Pass,
+                Some(unreadable),
+                vec![Condition::GoldenMissing],
+            ),
+            (Verdict::Fail, Some(Comparison::Same), vec![Condition::Fail]),
+            (
+                Verdict::Inconclusive,
+                Some(Comparison::Missing),
+                vec![Condition::Inconclusive, Condition::GoldenMissing],
+            ),
+        ];
+        for (verdict, golden, expected) in cases {
+            let run = run(vec![
+                variant(Verdict::Pass, None),
+                variant(verdict, golden.clone()),
+            ]);
+            let conditions: Vec<_> = run.conditions().into_iter().collect();
+            assert_eq!(conditions, expected, "{verdict} {golden:?}");
+        }
+    }
+
+    #[test]
+    fn conditions_come_gravest_first() {
+        let mut all = run(vec![
+            variant(Verdict::Fail, Some(Comparison::Missing)),
+            variant(Verdict::Inconclusive, None),
+        ]);
+        all.cancelled = Some("Ctrl-C".to_owned());
+        all.errors.push(ErrorRecord::default());
+        all.handsets[0].restore.needs_restoring.push("a".to_owned());
+        // The order of exit codes 6, 130, 4, 1, 3, 5.
+        let expected = [
+            Condition::NeedsRestoring,
+            Condition::Cancelled,
+            Condition::HandsetFailure,
+            Condition::Fail,
+            Condition::Inconclusive,
+            Condition::GoldenMissing,
+        ];
+        assert_eq!(all.conditions().into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_record_survives_its_file() {
+        let run = run(vec![variant(Verdict::Pass, Some(Comparison::Same))]);
+        let text = serde_json::to_string(&run).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), run);
+    }
+
+    #[test]
+    fn serial_numbers_are_masked() {
+        for (serial, expected) in [("b7f6a3c1d2e4", "…d2e4"), ("1234567", "…"), ("", "…")] {
+            assert_eq!(mask(serial), expected);
+        }
+    }
 }

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What an expectation came to. The worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It held, and everything that it speaks of was seen.
     Pass,
     /// Nothing was seen against it, and not everything was seen.
+    #[default]
     Inconclusive,
     /// It was broken.
     Fail,
@@ -111,11 +114,8 @@ pub enum Reason {
         /// The host or address.
         to: String,
     },
-    /// Bytes that were not understood lie in flows that otherwise were.
-    OpaqueWithin {
-        /// How many.
-        bytes: u64,
-    },
+    /// A datum that must never be in the clear was in a form that others may be able to read.
+    PerhapsInClear(Carried),
     /// A datum that the expectation names is not known, so it could not be searched for.
     DatumUnknown {
         /// What the expectation says: `imsi`.
@@ -202,7 +202,7 @@ impl Reason {
             Self::BytesMissing { .. } => "bytes-missing",
             Self::CaptureProblem { .. } => "capture-problem",
             Self::Opaque { .. } => "opaque",
-            Self::OpaqueWithin { .. } => "opaque-within",
+            Self::PerhapsInClear(_) => "perhaps-in-clear",
             Self::DatumUnknown { .. } => "datum-unknown",
             Self::ToggleDoubtful { .. } => "toggle-doubtful",
             Self::StepUnverified { .. } => "step-unverified",
@@ -219,9 +219,7 @@ impl Reason {
         match self {
             Self::PacketsMissing(gap) => gap.detail.clone(),
             Self::HolesInFlows { flows } => Some(format!("{flows} flows")),
-            Self::BytesMissing { bytes } | Self::OpaqueWithin { bytes } => {
-                Some(format!("{bytes} bytes"))
-            }
+            Self::BytesMissing { bytes } => Some(format!("{bytes} bytes")),
             _ => None,
         }
     }
@@ -239,8 +237,8 @@ impl Reason {
             Self::Opaque { app, to } => {
                 format!("{app} sent opaque bytes to {to}, and no `opaque_ok` line names them")
             }
-            Self::OpaqueWithin { .. } => {
-                "bytes in readable flows could not be understood".to_owned()
+            Self::PerhapsInClear(carried) => {
+                format!("{carried}, and who can read that is not known")
             }
             Self::HostUnknown { what, app, server } => {
                 format!("{what} went from {app} to {server}, whose name is not known")
