@@ -6,4 +6,6 @@ pub mod connection;
 pub mod event;
 pub mod handshake;
 pub mod packet;
+pub mod shell;
 mod stream;
+pub mod sync;
