@@ -141,7 +141,7 @@ pub(crate) mod tests {
     use crate::adapters::virtual_handset::kernel::signal::Status;
     use crate::adapters::virtual_handset::kernel::user::User;
     use crate::adapters::virtual_handset::kernel::world::Event;
-    use crate::adapters::virtual_handset::network::state::Due;
+    use crate::adapters::virtual_handset::network::due::Due;
     use crate::ports::BoxFuture;
     use core::net::Ipv4Addr;
     use std::collections::BTreeMap;

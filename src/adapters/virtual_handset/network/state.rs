@@ -1,34 +1,208 @@
-//! `Network`: interfaces and what is in flight.
+//! `Network`: the handset's side of the simulated internet. Counting, capturing and listing; planning is `exchange`'s.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use rand::Rng;
 
 use crate::adapters::virtual_handset::firmware::model::Firmware;
-use crate::adapters::virtual_handset::kernel::world::World;
 
-/// The network's state.
+use super::adb::AdbConnections;
+use super::config::Config;
+use super::counters::Counters;
+use super::frame::{Frame, Interface};
+use super::sockets::{Protocol, SocketId, Sockets, State};
+use super::statistics::{History, Moment};
+use super::taps::Taps;
+use super::tls::Tls;
+
+/// Bytes of packets that are planned but have not passed.
+pub(super) const MAX_PLANNED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Names that the resolver remembers.
+const MAX_REMEMBERED: usize = 512;
+
+/// Linux's range of ephemeral ports.
+const FIRST_PORT: u16 = 32_768;
+const LAST_PORT: u16 = 60_999;
+
+/// The handset's network.
+#[derive(Debug)]
 pub(crate) struct Network {
-    /// Whether Wi-Fi is connected.
-    pub(crate) connected: bool,
-}
-
-/// Something of the network that is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Wi-Fi connects.
-    Connected,
+    pub(super) config: Config,
+    pub(super) counters: Counters,
+    pub(super) history: History,
+    pub(super) sockets: Sockets,
+    pub(super) taps: Taps,
+    pub(super) tls: Tls,
+    pub(super) adb: AdbConnections,
+    /// Bytes of planned packets.
+    pub(super) planned_bytes: usize,
+    /// Counts connections to the network; what was planned in an earlier one never passes.
+    pub(super) era: u64,
+    hosts: BTreeMap<String, Vec<Ipv4Addr>>,
+    remembered: BTreeMap<String, Duration>,
+    wifi: bool,
+    /// Whether Wi-Fi is switched on, connected or not yet.
+    pub(super) wanted: bool,
+    /// Whether it is to return with airplane mode's end.
+    pub(super) wanted_after_airplane: bool,
+    pub(super) airplane: bool,
+    next_port: u16,
 }
 
 impl Network {
-    /// The state at power-on.
-    pub(crate) const fn new(firmware: &Firmware) -> Self {
+    /// The network of a handset with this firmware, as it is after booting.
+    pub(crate) fn new(firmware: &Firmware) -> Self {
+        let hosts = firmware
+            .hosts
+            .iter()
+            .map(|(name, addresses)| (normal_name(name), addresses.clone()))
+            .collect();
         Self {
-            connected: firmware.wifi.on,
+            config: Config::new(firmware),
+            counters: Counters::default(),
+            history: History::default(),
+            sockets: Sockets::default(),
+            taps: Taps::default(),
+            tls: Tls::default(),
+            adb: AdbConnections::default(),
+            planned_bytes: 0,
+            era: 0,
+            hosts,
+            remembered: BTreeMap::new(),
+            wifi: firmware.wifi.on,
+            wanted: firmware.wifi.on,
+            wanted_after_airplane: false,
+            airplane: false,
+            next_port: FIRST_PORT,
         }
+    }
+
+    /// Whether packets can leave.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.wifi
+    }
+
+    /// Whether Wi-Fi is switched on, connected or not yet.
+    pub(crate) fn is_wifi_on(&self) -> bool {
+        self.wanted
+    }
+
+    /// `wlan0`'s address while connected.
+    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
+        self.wifi.then_some(self.config.address)
+    }
+
+    /// Whether airplane mode is on; Wi-Fi may be on nevertheless.
+    pub(crate) fn is_airplane(&self) -> bool {
+        self.airplane
+    }
+
+    /// Connects or disconnects Wi-Fi. Disconnecting kills every connection over it.
+    pub(super) fn set_wifi(&mut self, on: bool, now: Moment) {
+        if self.wifi == on {
+            return;
+        }
+        self.catch_up(now);
+        // The service takes a snapshot before it forgets which network it was.
+        self.poll(now, false);
+        self.wifi = on;
+        self.remembered.clear();
+        if !on {
+            self.era += 1;
+            let address = IpAddr::V4(self.config.address);
+            self.sockets
+                .remove_where(|socket| socket.local.ip() == address);
+        }
+    }
+
+    /// The identity of the connected network, as this Android prints it.
+    pub(super) fn ident(&self) -> Option<String> {
+        let ssid = &self.config.ssid;
+        if !self.wifi {
+            return None;
+        }
+        Some(if self.config.is_old() {
+            format!("[[type=WIFI, subType=COMBINED, networkId=\"{ssid}\"]]")
+        } else {
+            format!(
+                "[{{type=1, ratType=COMBINED, wifiNetworkKey=\"{ssid}\"wpa2-psk, metered=false, defaultNetwork=true, oemManaged=OEM_NONE, subId=-1}}]"
+            )
+        })
+    }
+
+    /// The addresses of a name; none when it does not exist.
+    pub(super) fn addresses(&self, name: &str) -> &[Ipv4Addr] {
+        self.hosts
+            .get(&normal_name(name))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the resolver still knows a name, so that nothing is asked.
+    pub(super) fn is_remembered(&self, name: &str, now: Duration) -> bool {
+        let expires = self.remembered.get(&normal_name(name));
+        expires.is_some_and(|expires| *expires > now)
+    }
+
+    /// Lets the resolver remember a name.
+    pub(super) fn remember(&mut self, name: &str, until: Duration) {
+        if self.remembered.len() >= MAX_REMEMBERED {
+            self.remembered.clear();
+        }
+        self.remembered.insert(normal_name(name), until);
+    }
+
+    /// A local address with the next free port.
+    pub(super) fn local(&mut self, random: &mut impl Rng) -> SocketAddr {
+        let step = random.random_range(1..64_u16);
+        self.next_port = match self.next_port.checked_add(step) {
+            Some(port) if port <= LAST_PORT => port,
+            _ => FIRST_PORT + step,
+        };
+        SocketAddr::new(IpAddr::V4(self.config.address), self.next_port)
+    }
+
+    /// Opens a UDP socket for one question.
+    pub(super) fn open_udp(&mut self, ends: (SocketAddr, SocketAddr), uid: u32) -> SocketId {
+        self.sockets
+            .open(Protocol::Udp, ends, (uid, false), State::Established)
+    }
+
+    /// One packet passes its interface now: it is counted, and captures see it.
+    pub(super) fn pass(&mut self, frame: &Frame, now: Moment, random: &mut impl Rng) {
+        self.catch_up(now);
+        self.counters.count(frame);
+        if !self.taps.is_empty() {
+            let at = (now.uptime, now.unix_nanoseconds);
+            self.taps.offer(frame, at, &self.config, random);
+        }
+    }
+
+    /// Whether an interface carries packets.
+    pub(super) fn is_up(&self, interface: Interface) -> bool {
+        match interface {
+            Interface::Loopback => true,
+            Interface::Wifi => self.wifi,
+        }
+    }
+
+    /// Holds the periodic poll that was due before now.
+    pub(super) fn catch_up(&mut self, now: Moment) {
+        let ident = self.ident();
+        self.history.catch_up(&self.counters, ident.as_deref(), now);
+    }
+
+    /// Takes a snapshot of the counters into the history.
+    pub(super) fn poll(&mut self, now: Moment, forced: bool) {
+        let ident = self.ident();
+        self.history
+            .poll(&self.counters, ident.as_deref(), now, forced);
     }
 }
 
-/// Does what is due.
-pub(crate) fn handle(world: &mut World, due: Due) {
-    match due {
-        Due::Connected => world.network.connected = true,
-    }
-    world.announce();
+/// A name as DNS compares it.
+fn normal_name(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }

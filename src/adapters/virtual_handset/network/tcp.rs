@@ -1,0 +1,356 @@
+//! `Conversation`: a TCP connection planned segment by segment, as a capture on the handset would see it.
+//!
+//! Loss and retransmission are not simulated: what is planned passes, unless the network goes away first.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use etherparse::{TcpHeader, TcpOptionElement};
+use rand::Rng;
+
+use super::frame::{self, Carries, Frame, Interface, Owner, Route};
+use super::sockets::State;
+
+/// Payload of a full segment: an MSS of 1460 less the timestamp option.
+pub(super) const SEGMENT_BYTES: usize = 1448;
+
+/// Segments in the first flight (RFC 6928), and at most.
+const FIRST_FLIGHT: usize = 10;
+const LARGEST_FLIGHT: usize = 64;
+
+/// Between two segments of one flight, sent and received.
+const SENDING_PACE: Duration = Duration::from_micros(40);
+const RECEIVING_PACE: Duration = Duration::from_micros(350);
+
+/// Between a segment's arrival and the acknowledgement that leaves.
+const TURNAROUND: Duration = Duration::from_micros(60);
+
+/// A segment, when it passes the handset's interface, and what the handset's socket is from then on.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    /// Uptime at which it passes.
+    pub(super) at: Duration,
+    /// The packet.
+    pub(super) frame: Frame,
+    /// The socket's new state, where it changes.
+    pub(super) state: Option<State>,
+}
+
+/// One side of the connection.
+#[derive(Clone, Debug)]
+struct Side {
+    address: SocketAddr,
+    next: u32,
+    clock_offset: u32,
+    window: u16,
+    hops: u8,
+    identification: u16,
+}
+
+/// A TCP connection as it unfolds. Calls append segments; `take` hands them over.
+#[derive(Clone, Debug)]
+pub(super) struct Conversation {
+    handset: Side,
+    server: Side,
+    interface: Interface,
+    owner: Owner,
+    round_trip: Duration,
+    now: Duration,
+    flight: usize,
+    segments: Vec<Segment>,
+}
+
+/// The flags of one segment, ACK aside.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flags {
+    syn: bool,
+    fin: bool,
+    push: bool,
+}
+
+impl Conversation {
+    /// A connection from `local` to `remote` that has not begun.
+    pub(super) fn new(
+        random: &mut impl Rng,
+        (local, remote): (SocketAddr, SocketAddr),
+        (interface, owner): (Interface, Owner),
+        (now, round_trip): (Duration, Duration),
+    ) -> Self {
+        let mut side = |address, hops| Side {
+            address,
+            next: random.random(),
+            clock_offset: random.random(),
+            window: random.random_range(229..1369),
+            hops,
+            identification: random.random(),
+        };
+        let handset = side(local, 64);
+        let mut server = side(remote, 64);
+        server.hops = random.random_range(44..57);
+        Self {
+            handset,
+            server,
+            interface,
+            owner,
+            round_trip,
+            now,
+            flight: FIRST_FLIGHT,
+            segments: Vec::new(),
+        }
+    }
+
+    /// When the last planned segment passes.
+    pub(super) fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Nothing happens for `pause`.
+    pub(super) fn wait(&mut self, pause: Duration) {
+        self.now = self.now.saturating_add(pause);
+    }
+
+    /// Nothing has happened until `now`.
+    pub(super) fn advance_to(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+    }
+
+    /// The segments planned since the last call.
+    pub(super) fn take(&mut self) -> Vec<Segment> {
+        std::mem::take(&mut self.segments)
+    }
+
+    /// The three-way handshake, begun by the handset.
+    pub(super) fn connect(&mut self) {
+        let syn = Flags {
+            syn: true,
+            ..Flags::default()
+        };
+        self.push(true, syn, &[], Some(State::SynSent));
+        self.wait(self.round_trip);
+        self.push(false, syn, &[], None);
+        self.wait(TURNAROUND);
+        self.acknowledge(true, Some(State::Established));
+    }
+
+    /// The three-way handshake, begun by the other side.
+    pub(super) fn accept(&mut self) {
+        let syn = Flags {
+            syn: true,
+            ..Flags::default()
+        };
+        self.push(false, syn, &[], None);
+        self.push(true, syn, &[], None);
+        self.acknowledge(false, None);
+    }
+
+    /// Bytes from the handset (`outgoing`) or to it, in full segments, acknowledged.
+    pub(super) fn send(&mut self, outgoing: bool, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let flight_bytes = self.flight.saturating_mul(SEGMENT_BYTES);
+            let (flight, after) = rest.split_at_checked(flight_bytes).unwrap_or((rest, &[]));
+            rest = after;
+            if outgoing {
+                self.send_flight(flight, rest.is_empty());
+            } else {
+                self.receive_flight(flight, rest.is_empty());
+            }
+            self.flight = self.flight.saturating_mul(2).min(LARGEST_FLIGHT);
+        }
+    }
+
+    /// The handset closes first, the other side follows.
+    pub(super) fn close(&mut self) {
+        let fin = Flags {
+            fin: true,
+            ..Flags::default()
+        };
+        self.push(true, fin, &[], Some(State::FinWait1));
+        self.wait(self.round_trip);
+        self.push(false, fin, &[], None);
+        self.wait(TURNAROUND);
+        self.acknowledge(true, Some(State::TimeWait));
+    }
+
+    /// The other side closes first, the handset follows.
+    pub(super) fn close_from_outside(&mut self) {
+        let fin = Flags {
+            fin: true,
+            ..Flags::default()
+        };
+        self.push(false, fin, &[], Some(State::CloseWait));
+        self.push(true, fin, &[], Some(State::LastAck));
+        self.acknowledge(false, Some(State::Closed));
+    }
+
+    /// Payload without waiting for anything: one flight at the present instant, one acknowledgement for each two segments.
+    pub(super) fn stream(&mut self, outgoing: bool, bytes: &[u8]) {
+        let count = bytes.len().div_ceil(SEGMENT_BYTES);
+        for (number, chunk) in bytes.chunks(SEGMENT_BYTES).enumerate() {
+            let last = number + 1 == count;
+            self.push_data(outgoing, chunk, last);
+            if last || number % 2 == 1 {
+                self.acknowledge(!outgoing, None);
+            }
+        }
+    }
+
+    /// The sequence numbers after `stream` with so many bytes, whose segments nobody sees.
+    pub(super) fn skip(&mut self, outgoing: bool, bytes: usize) {
+        let side = if outgoing {
+            &mut self.handset
+        } else {
+            &mut self.server
+        };
+        side.next = side.next.wrapping_add(low_32_bits(bytes as u128));
+    }
+
+    /// A flight that leaves at once; its acknowledgements arrive a round trip later.
+    fn send_flight(&mut self, flight: &[u8], last: bool) {
+        let count = flight.chunks(SEGMENT_BYTES).len();
+        let mut acknowledgements = Vec::new();
+        for (number, chunk) in flight.chunks(SEGMENT_BYTES).enumerate() {
+            self.wait(SENDING_PACE);
+            let end = number + 1 == count;
+            self.push_data(true, chunk, end && last);
+            if end || number % 2 == 1 {
+                acknowledgements.push((self.now + self.round_trip, self.handset.next));
+            }
+        }
+        for (at, number) in acknowledgements {
+            self.advance_to(at);
+            self.push_acknowledgement(false, number, None);
+        }
+    }
+
+    /// A flight that arrives, every second segment of it acknowledged; the next one takes a round trip.
+    fn receive_flight(&mut self, flight: &[u8], last: bool) {
+        let count = flight.chunks(SEGMENT_BYTES).len();
+        for (number, chunk) in flight.chunks(SEGMENT_BYTES).enumerate() {
+            self.wait(RECEIVING_PACE);
+            let end = number + 1 == count;
+            self.push_data(false, chunk, end && last);
+            if end || number % 2 == 1 {
+                self.wait(TURNAROUND);
+                self.acknowledge(true, None);
+            }
+        }
+        if !last {
+            self.wait(self.round_trip);
+        }
+    }
+
+    fn push_data(&mut self, outgoing: bool, payload: &[u8], push: bool) {
+        let flags = Flags {
+            push,
+            ..Flags::default()
+        };
+        self.push(outgoing, flags, payload, None);
+    }
+
+    fn acknowledge(&mut self, outgoing: bool, state: Option<State>) {
+        self.push(outgoing, Flags::default(), &[], state);
+    }
+
+    /// A segment that acknowledges all that its sender has received.
+    fn push(&mut self, outgoing: bool, flags: Flags, payload: &[u8], state: Option<State>) {
+        let peer = if outgoing {
+            &self.server
+        } else {
+            &self.handset
+        };
+        // Only the first SYN acknowledges nothing.
+        let acknowledges = !(flags.syn && !self.has_syn());
+        let number = acknowledges.then_some(peer.next);
+        self.push_numbered(outgoing, flags, payload, number, state);
+    }
+
+    fn push_acknowledgement(&mut self, outgoing: bool, number: u32, state: Option<State>) {
+        self.push_numbered(outgoing, Flags::default(), &[], Some(number), state);
+    }
+
+    fn has_syn(&self) -> bool {
+        !self.segments.is_empty()
+    }
+
+    fn push_numbered(
+        &mut self,
+        outgoing: bool,
+        flags: Flags,
+        payload: &[u8],
+        acknowledges: Option<u32>,
+        state: Option<State>,
+    ) {
+        let milliseconds = low_32_bits(self.now.as_millis());
+        let echo = if outgoing {
+            &self.server
+        } else {
+            &self.handset
+        };
+        let echoed = acknowledges.map_or(0, |_| milliseconds.wrapping_add(echo.clock_offset));
+        let destination = echo.address;
+        let side = if outgoing {
+            &mut self.handset
+        } else {
+            &mut self.server
+        };
+        side.identification = side.identification.wrapping_add(1);
+        let mut header = TcpHeader::new(
+            side.address.port(),
+            destination.port(),
+            side.next,
+            if flags.syn { 14_600 } else { side.window },
+        );
+        header.syn = flags.syn;
+        header.fin = flags.fin;
+        header.psh = flags.push;
+        header.ack = acknowledges.is_some();
+        header.acknowledgment_number = acknowledges.unwrap_or(0);
+        let stamp =
+            TcpOptionElement::Timestamp(milliseconds.wrapping_add(side.clock_offset), echoed);
+        set_options(&mut header, flags.syn, stamp);
+        let consumed =
+            u32::try_from(payload.len()).unwrap_or(0) + u32::from(flags.syn) + u32::from(flags.fin);
+        side.next = side.next.wrapping_add(consumed);
+        let route = Route {
+            source: side.address,
+            destination,
+            hops: side.hops,
+            identification: side.identification,
+        };
+        self.segments.push(Segment {
+            at: self.now,
+            frame: Frame {
+                interface: self.interface,
+                outgoing,
+                owner: self.owner,
+                carries: Carries::Tcp,
+                packet: frame::tcp(route, header, payload),
+            },
+            state,
+        });
+    }
+}
+
+fn set_options(header: &mut TcpHeader, syn: bool, stamp: TcpOptionElement) {
+    use TcpOptionElement::{
+        MaximumSegmentSize, Noop, SelectiveAcknowledgementPermitted, WindowScale,
+    };
+    let options = if syn {
+        header.set_options(&[
+            MaximumSegmentSize(1460),
+            SelectiveAcknowledgementPermitted,
+            stamp,
+            Noop,
+            WindowScale(6),
+        ])
+    } else {
+        header.set_options(&[Noop, Noop, stamp])
+    };
+    debug_assert!(options.is_ok(), "twenty bytes of options fit");
+}
+
+/// A counter of 32 bits, as it wraps.
+fn low_32_bits(count: u128) -> u32 {
+    u32::try_from(count & u128::from(u32::MAX)).unwrap_or(0)
+}
