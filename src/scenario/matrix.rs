@@ -3,7 +3,7 @@
 use crate::scenario::claim::Claim;
 use crate::scenario::expectation::Expectation;
 use crate::scenario::permission::Permission;
-use crate::scenario::step::Step;
+use crate::scenario::step::{Act, Step};
 use crate::scenario::toggle::ToggleState;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,6 +128,28 @@ impl Scenario {
             variants = next;
         }
         variants
+    }
+
+    /// How many messages its steps send and receive: `message-1.text` and so on are planted.
+    #[must_use]
+    pub fn messages(&self) -> u32 {
+        let messages = self.message_steps().count();
+        u32::try_from(messages).unwrap_or(u32::MAX)
+    }
+
+    /// The number of the message that a step sends or receives, in the order of the steps from 1.
+    #[must_use]
+    pub fn message_of(&self, step_id: &str) -> Option<u32> {
+        let numbered = (1_u32..).zip(self.message_steps());
+        numbered
+            .filter(|(_, step)| step.id == step_id)
+            .map(|(number, _)| number)
+            .next()
+    }
+
+    fn message_steps(&self) -> impl Iterator<Item = &Step> {
+        let steps = self.setup.iter().chain(&self.steps);
+        steps.filter(|step| matches!(step.act, Act::ReceiveSms { .. } | Act::SendSms { .. }))
     }
 
     /// The grants that its steps need on any handset.

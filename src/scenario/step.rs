@@ -99,6 +99,16 @@ impl Act {
         }
     }
 
+    /// The longest it may take when the scenario does not say; see [`Step::timeout`].
+    #[must_use]
+    pub const fn default_timeout(&self) -> Duration {
+        match self {
+            Self::Toggle { .. } => Duration::from_secs(120),
+            Self::AddContact { .. } | Self::Location(_) => Duration::from_secs(30),
+            _ => Duration::from_secs(60),
+        }
+    }
+
     /// The grant it needs, whatever the handset.
     #[must_use]
     pub const fn permission(&self) -> Option<Permission> {

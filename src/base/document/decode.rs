@@ -116,22 +116,43 @@ pub struct Table {
 pub struct Fields<'a> {
     span: Span,
     entries: &'a [Entry],
+    has_unknown_keys: bool,
 }
 
 impl<'a> Fields<'a> {
     /// Opens a mapping: reports what is no mapping, unknown keys with the nearest known one, and
     /// missing required keys.
     pub fn open(node: &'a Node, table: &'static Table, problems: &mut Problems) -> Option<Self> {
+        Self::open_with_planned(node, table, &[], problems)
+    }
+
+    /// [`Fields::open`] with keys that the design names and this version does not know yet: they
+    /// are reported as that, not as typing errors.
+    pub fn open_with_planned(
+        node: &'a Node,
+        table: &'static Table,
+        planned: &[&str],
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let Content::Mapping(entries) = &node.content else {
             let hint = Some(format!("for example: {}", table.example));
             expected(table.what, node, hint, problems);
             return None;
         };
         let names = table.fields.iter().map(|field| field.name);
+        let mut meant = Vec::new();
+        let mut has_unknown_keys = false;
         for entry in entries {
             if table.fields.iter().any(|field| field.name == entry.key) {
                 continue;
             }
+            has_unknown_keys = true;
+            if planned.contains(&entry.key.as_str()) {
+                let message = format!("`{}` is not supported by this version", entry.key);
+                problems.push(entry.key_span, message, None);
+                continue;
+            }
+            meant.extend(suggest::nearest(&entry.key, names.clone()));
             let message = format!("unknown key `{}` in {}", shown(&entry.key), table.what);
             let hint = suggest::hint(&entry.key, names.clone(), "keys");
             problems.push(entry.key_span, message, hint);
@@ -139,8 +160,11 @@ impl<'a> Fields<'a> {
         let fields = Self {
             span: start_of(node),
             entries,
+            has_unknown_keys,
         };
-        for field in table.fields.iter().filter(|field| field.required) {
+        // A key that is misspelt is not missing too.
+        let is_missed = |field: &&Field| field.required && !meant.contains(&field.name);
+        for field in table.fields.iter().filter(is_missed) {
             fields.require(field, table, problems);
         }
         Some(fields)
@@ -168,6 +192,12 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub const fn span(&self) -> Span {
         self.span
+    }
+
+    /// Whether some key is not in the table: what seems to be missing may be there, misspelt.
+    #[must_use]
+    pub const fn has_unknown_keys(&self) -> bool {
+        self.has_unknown_keys
     }
 
     /// Everything in it, unknown keys included, in file order.
@@ -506,7 +536,6 @@ mod tests {
                 "too: x\nfor: 5",
                 vec![
                     "1:1 unknown key `too` in a call (did you mean `to`?)".into(),
-                    format!("1:1 missing key `to` in a call ({missing})"),
                     "2:6 expected a duration, found the number 5 (a duration has a unit: `5s` or `5m`)".into(),
                 ],
             ),

@@ -7,4 +7,5 @@ pub mod parse;
 pub mod position;
 pub mod problem;
 mod scalar;
+pub mod schema;
 pub mod suggest;

@@ -559,7 +559,7 @@ mod tests {
         for level in 1..20 {
             let below = format!("*a{}", level - 1);
             let items = [below.as_str(); 10].join(", ");
-            bomb += &format!("a{level}: &a{level} [{items}]\n");
+            bomb.extend([format!("a{level}: &a{level} [{items}]\n")]);
         }
         let problem = parse(&bomb).unwrap_err();
         assert!(
