@@ -1,8 +1,7 @@
 //! ADB over TCP: a link from an address or from an accepted socket. Retries nothing.
 
 use crate::adapters::adb::link_over;
-use crate::base::deadline::Deadline;
-use crate::ports::clock::Clock;
+use crate::ports::clock::{Clock, within};
 use crate::ports::link::{Endpoints, Link};
 use crate::ports::transport::TransportError;
 use std::io;
@@ -23,14 +22,9 @@ pub async fn dial(
         selector: selector.to_owned(),
         reason: error.to_string(),
     };
-    let deadline = Deadline::new(clock.now(), limit, "a TCP connection");
-    let socket = tokio::select! {
-        connected = TcpStream::connect(address) => connected.map_err(unreachable)?,
-        () = clock.sleep_until(deadline.at) => return Err(TransportError::TimedOut {
-            waiting_for: deadline.waiting_for,
-            after: limit,
-        }),
-    };
+    let connecting = TcpStream::connect(address);
+    let connected = within(clock, limit, "a TCP connection", connecting).await?;
+    let socket = connected.map_err(unreachable)?;
     of_socket(socket).map_err(unreachable)
 }
 

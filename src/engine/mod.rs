@@ -4,4 +4,5 @@
 
 pub mod journal;
 pub mod journal_file;
+pub mod service;
 pub mod undo;

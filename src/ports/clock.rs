@@ -1,7 +1,10 @@
 //! The host's clock. Everything above takes its instants from here, so that tests can simulate it.
 
-use crate::base::deadline::Instant;
+use crate::base::deadline::{Deadline, Instant};
 use crate::ports::BoxFuture;
+use std::future::Future;
+use std::time::Duration;
+use thiserror::Error;
 
 /// The host's time: one monotonic clock, and the civil time for records.
 pub trait Clock: Send + Sync {
@@ -13,4 +16,29 @@ pub trait Clock: Send + Sync {
 
     /// Completes at `deadline`, or at once if that has passed.
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()>;
+}
+
+/// A wait reached its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no answer within {} s while waiting for {waiting_for}", after.as_secs_f64())]
+pub struct TimedOut {
+    /// What was awaited.
+    pub waiting_for: &'static str,
+    /// The limit.
+    pub after: Duration,
+}
+
+/// The result of `future`, unless `limit` passes first. What is ready at the limit counts.
+pub async fn within<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    waiting_for: &'static str,
+    future: impl Future<Output = T> + Send,
+) -> Result<T, TimedOut> {
+    let deadline = Deadline::new(clock.now(), limit, waiting_for);
+    tokio::select! {
+        biased;
+        result = future => Ok(result),
+        () = clock.sleep_until(deadline.at) => Err(TimedOut { waiting_for, after: limit }),
+    }
 }

@@ -4,6 +4,7 @@
 //! running adb server). Services are written once, over this.
 
 use crate::ports::BoxFuture;
+use crate::ports::clock::TimedOut;
 use crate::ports::link::Endpoints;
 use crate::wire::adb::banner::Banner;
 use crate::wire::adb::event::OpenError;
@@ -87,6 +88,12 @@ pub enum TransportError {
     },
 }
 
+impl From<TimedOut> for TransportError {
+    fn from(TimedOut { waiting_for, after }: TimedOut) -> Self {
+        Self::TimedOut { waiting_for, after }
+    }
+}
+
 impl TransportError {
     /// The error as a stream's reader or writer gets it: never a clean end of input.
     #[must_use]
@@ -98,6 +105,14 @@ impl TransportError {
     #[must_use]
     pub fn of_io(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
+    }
+
+    /// What a stream's error says about the transport: its own error, or else a loss.
+    #[must_use]
+    pub fn of_stream(error: &io::Error) -> Self {
+        Self::of_io(error).cloned().unwrap_or_else(|| Self::Lost {
+            reason: error.to_string(),
+        })
     }
 }
 

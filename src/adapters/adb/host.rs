@@ -3,10 +3,9 @@
 
 use crate::adapters::adb::shared::{Phase, Shared, Traffic};
 use crate::adapters::adb::stream::{AdbStream, Lifeline};
-use crate::base::deadline::Deadline;
 use crate::base::text::printable;
 use crate::ports::BoxFuture;
-use crate::ports::clock::Clock;
+use crate::ports::clock::{Clock, within};
 use crate::ports::link::{Endpoints, Link};
 use crate::ports::signer::Signer;
 use crate::ports::transport::{ByteStream, Transport, TransportError};
@@ -14,7 +13,6 @@ use crate::wire::adb::banner::{Banner, emit_host};
 use crate::wire::adb::connection::{Config, Limits, Side};
 use crate::wire::adb::event::Event;
 use crate::wire::adb::packet::{MAX_PAYLOAD, VERSION_SKIP_CHECKSUM};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -267,24 +265,6 @@ async fn await_banner(
         Ok(Stage::Ended(Ending(error))) => Err(error),
         Ok(Stage::ExpectBanner | Stage::ExpectOwner) | Err(_) => Err(TransportError::Lost {
             reason: "the connection was dropped".to_owned(),
-        }),
-    }
-}
-
-/// The result of `future`, or the error that says what took too long.
-async fn within<T>(
-    clock: &dyn Clock,
-    limit: Duration,
-    waiting_for: &'static str,
-    future: impl Future<Output = T>,
-) -> Result<T, TransportError> {
-    let deadline = Deadline::new(clock.now(), limit, waiting_for);
-    tokio::select! {
-        biased;
-        result = future => Ok(result),
-        () = clock.sleep_until(deadline.at) => Err(TransportError::TimedOut {
-            waiting_for: deadline.waiting_for,
-            after: limit,
         }),
     }
 }

@@ -1,0 +1,4 @@
+//! ADB services, each written once over `Transport`, whatever carries it.
+
+pub mod shell;
+pub mod sync;
