@@ -1,3 +1,5 @@
 //! Byte formats and protocol state machines: bytes in, bytes out, no IO.
 
 pub mod adb;
+pub mod net;
+pub mod pcap;

@@ -1,0 +1,8 @@
+//! Capture files: pcap and pcapng in, pcapng out, as streams.
+
+pub mod convert;
+pub mod link_type;
+pub mod problem;
+pub mod reader;
+mod section;
+pub mod writer;
