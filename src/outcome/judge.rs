@@ -477,189 +477,193 @@ mod tests {
         }
     }
 
+    const NEVER_SENT: &[Case] = &[
+        ("nothing found, everything seen", |_| {}, Pass, ""),
+        (
+            "fails on any finding of the datum: in the clear",
+            |w| {
+                w.observed
+                    .saw(flow(Some(CLOUD), Some(ACCOUNT_HOST)), &["imei-1"])
+            },
+            Fail,
+            "sent",
+        ),
+        (
+            "… and encrypted, to whomever, by nobody known",
+            |w| {
+                let tls = Flow {
+                    protection: Protection::Tls,
+                    ..flow(None, None)
+                };
+                w.observed.saw(tls, &["imei-1"]);
+            },
+            Fail,
+            "sent",
+        ),
+        (
+            "… and weak evidence is a finding too",
+            |w| {
+                w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                w.observed.seen().findings[0].evidence = Evidence::Weak;
+            },
+            Fail,
+            "sent",
+        ),
+        (
+            "… and a finding weighs more than what was missed",
+            |w| {
+                w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                w.observed.gaps.push(gap(Observer::Packets));
+                w.persona.data.remove(1);
+            },
+            Fail,
+            "sent",
+        ),
+        (
+            "sent is out: what came in was not sent",
+            |w| {
+                w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                w.observed.seen().findings[0].direction = Direction::In;
+            },
+            Pass,
+            "",
+        ),
+        (
+            "a datum that is not named may be sent",
+            |w| w.observed.saw(flow(Some(CLOUD), None), &["peer-1.phone"]),
+            Pass,
+            "",
+        ),
+        (
+            "an id names a person's data",
+            |w| {
+                w.expectation.never_sent = vec![id("contact-1")];
+                w.observed
+                    .saw(flow(Some(CLOUD), None), &["contact-1.phone"]);
+            },
+            Fail,
+            "sent",
+        ),
+        (
+            "… and not those of another whose number starts alike",
+            |w| {
+                w.expectation.never_sent = vec![id("contact-1")];
+                w.observed
+                    .saw(flow(Some(CLOUD), None), &["contact-10.phone"]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "inconclusive if the datum is not known: none of its group",
+            |w| w.persona.data.retain(|datum| datum.id != "imei-1"),
+            Inconclusive,
+            "datum-unknown",
+        ),
+        (
+            "… or one of its group, as the second IMEI of two",
+            |w| {
+                w.persona.unknown.push(UnknownDatum {
+                    id: "imei-2".to_owned(),
+                    group: Some(Group::Imei),
+                    reason: "service call needs root".to_owned(),
+                });
+            },
+            Inconclusive,
+            "datum-unknown",
+        ),
+        (
+            "… or too short to be searched for",
+            |w| w.observed.too_short.push("imei-1".to_owned()),
+            Inconclusive,
+            "datum-unknown",
+        ),
+        (
+            "a datum that is not known and not named does not matter",
+            |w| {
+                w.persona.unknown.push(UnknownDatum {
+                    id: "imsi-1".to_owned(),
+                    group: Some(Group::Imsi),
+                    reason: "no SIM".to_owned(),
+                });
+                w.observed.too_short.push("operator-1".to_owned());
+            },
+            Pass,
+            "",
+        ),
+    ];
+
     #[test]
     fn never_sent() {
-        let cases: &[Case] = &[
-            ("nothing found, everything seen", |_| {}, Pass, ""),
-            (
-                "fails on any finding of the datum: in the clear",
-                |w| {
-                    w.observed
-                        .saw(flow(Some(CLOUD), Some(ACCOUNT_HOST)), &["imei-1"])
-                },
-                Fail,
-                "sent",
-            ),
-            (
-                "… and encrypted, to whomever, by nobody known",
-                |w| {
-                    let tls = Flow {
-                        protection: Protection::Tls,
-                        ..flow(None, None)
-                    };
-                    w.observed.saw(tls, &["imei-1"]);
-                },
-                Fail,
-                "sent",
-            ),
-            (
-                "… and weak evidence is a finding too",
-                |w| {
-                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
-                    w.observed.seen().findings[0].evidence = Evidence::Weak;
-                },
-                Fail,
-                "sent",
-            ),
-            (
-                "… and a finding weighs more than what was missed",
-                |w| {
-                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
-                    w.observed.gaps.push(gap(Observer::Packets));
-                    w.persona.data.remove(1);
-                },
-                Fail,
-                "sent",
-            ),
-            (
-                "sent is out: what came in was not sent",
-                |w| {
-                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
-                    w.observed.seen().findings[0].direction = Direction::In;
-                },
-                Pass,
-                "",
-            ),
-            (
-                "a datum that is not named may be sent",
-                |w| w.observed.saw(flow(Some(CLOUD), None), &["peer-1.phone"]),
-                Pass,
-                "",
-            ),
-            (
-                "an id names a person's data",
-                |w| {
-                    w.expectation.never_sent = vec![id("contact-1")];
-                    w.observed
-                        .saw(flow(Some(CLOUD), None), &["contact-1.phone"]);
-                },
-                Fail,
-                "sent",
-            ),
-            (
-                "… and not those of another whose number starts alike",
-                |w| {
-                    w.expectation.never_sent = vec![id("contact-1")];
-                    w.observed
-                        .saw(flow(Some(CLOUD), None), &["contact-10.phone"]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "inconclusive if the datum is not known: none of its group",
-                |w| w.persona.data.retain(|datum| datum.id != "imei-1"),
-                Inconclusive,
-                "datum-unknown",
-            ),
-            (
-                "… or one of its group, as the second IMEI of two",
-                |w| {
-                    w.persona.unknown.push(UnknownDatum {
-                        id: "imei-2".to_owned(),
-                        group: Some(Group::Imei),
-                        reason: "service call needs root".to_owned(),
-                    });
-                },
-                Inconclusive,
-                "datum-unknown",
-            ),
-            (
-                "… or too short to be searched for",
-                |w| w.observed.too_short.push("imei-1".to_owned()),
-                Inconclusive,
-                "datum-unknown",
-            ),
-            (
-                "a datum that is not known and not named does not matter",
-                |w| {
-                    w.persona.unknown.push(UnknownDatum {
-                        id: "imsi-1".to_owned(),
-                        group: Some(Group::Imsi),
-                        reason: "no SIM".to_owned(),
-                    });
-                    w.observed.too_short.push("operator-1".to_owned());
-                },
-                Pass,
-                "",
-            ),
-        ];
+        let cases = NEVER_SENT;
         check(cases, |w| {
             w.expectation.never_sent = vec![DatumRef::Group(Group::Imei), id("own_phone-1")];
         });
     }
 
+    const MISSING_PACKETS: &[Case] = &[
+        (
+            "a gap of the packet collector",
+            |w| w.observed.gaps.push(gap(Observer::Packets)),
+            Inconclusive,
+            "packets-missing",
+        ),
+        (
+            "a flow with a gap",
+            |w| {
+                let holed = Flow {
+                    gaps: 1,
+                    ..flow(Some(STORE), Some("a.example.net"))
+                };
+                w.observed.saw(holed, &[]);
+            },
+            Inconclusive,
+            "holes-in-flows",
+        ),
+        (
+            "flows with gaps in the coverage",
+            |w| w.observed.seen().coverage.flows_with_gaps = 1,
+            Inconclusive,
+            "holes-in-flows",
+        ),
+        (
+            "bytes missing",
+            |w| w.observed.seen().coverage.bytes_missing = 1,
+            Inconclusive,
+            "bytes-missing",
+        ),
+        (
+            "a capture that cannot be read to its end",
+            |w| {
+                w.observed
+                    .seen()
+                    .coverage
+                    .problems
+                    .push("cut short".to_owned())
+            },
+            Inconclusive,
+            "capture-problem",
+        ),
+        (
+            "no capture at all",
+            |w| w.observed.analysis = None,
+            Inconclusive,
+            "no-packets",
+        ),
+        (
+            "a gap in the logs, the counters or the sockets is not one in the packets",
+            |w| {
+                let observers = [Observer::Logs, Observer::Netstats, Observer::Sockets];
+                w.observed.gaps.extend(observers.map(gap));
+            },
+            Pass,
+            "",
+        ),
+    ];
+
     #[test]
     fn missing_packets_leave_every_kind_inconclusive() {
-        let cases: &[Case] = &[
-            (
-                "a gap of the packet collector",
-                |w| w.observed.gaps.push(gap(Observer::Packets)),
-                Inconclusive,
-                "packets-missing",
-            ),
-            (
-                "a flow with a gap",
-                |w| {
-                    let holed = Flow {
-                        gaps: 1,
-                        ..flow(Some(STORE), Some("a.example.net"))
-                    };
-                    w.observed.saw(holed, &[]);
-                },
-                Inconclusive,
-                "holes-in-flows",
-            ),
-            (
-                "flows with gaps in the coverage",
-                |w| w.observed.seen().coverage.flows_with_gaps = 1,
-                Inconclusive,
-                "holes-in-flows",
-            ),
-            (
-                "bytes missing",
-                |w| w.observed.seen().coverage.bytes_missing = 1,
-                Inconclusive,
-                "bytes-missing",
-            ),
-            (
-                "a capture that cannot be read to its end",
-                |w| {
-                    w.observed
-                        .seen()
-                        .coverage
-                        .problems
-                        .push("cut short".to_owned())
-                },
-                Inconclusive,
-                "capture-problem",
-            ),
-            (
-                "no capture at all",
-                |w| w.observed.analysis = None,
-                Inconclusive,
-                "no-packets",
-            ),
-            (
-                "a gap in the logs, the counters or the sockets is not one in the packets",
-                |w| {
-                    let observers = [Observer::Logs, Observer::Netstats, Observer::Sockets];
-                    w.observed.gaps.extend(observers.map(gap));
-                },
-                Pass,
-                "",
-            ),
-        ];
+        let cases = MISSING_PACKETS;
         check(cases, |w| w.expectation.never_sent = vec![id("imei-1")]);
         check(cases, |w| w.expectation.never_clear = vec![id("imei-1")]);
         check(cases, |w| {
@@ -667,171 +671,175 @@ mod tests {
         });
     }
 
+    const OPAQUE_BYTES_LEFT: &[Case] = &[
+        (
+            "no line",
+            |w| {
+                w.observed
+                    .saw(opaque(Some(STORE), Some("a.example.net")), &[])
+            },
+            Inconclusive,
+            "opaque",
+        ),
+        (
+            "both app and host of the line match",
+            |w| {
+                w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                w.observed
+                    .saw(opaque(Some(STORE), Some("a.example.net")), &[]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "the app matches, the host does not",
+            |w| {
+                w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                w.observed
+                    .saw(opaque(Some(STORE), Some("a.example.org")), &[]);
+            },
+            Inconclusive,
+            "opaque",
+        ),
+        (
+            "the host matches, the app does not",
+            |w| {
+                w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                w.observed
+                    .saw(opaque(Some(CLOUD), Some("a.example.net")), &[]);
+            },
+            Inconclusive,
+            "opaque",
+        ),
+        (
+            "one line has the app and another the host: neither names it",
+            |w| {
+                w.expectation.opaque_ok = vec![
+                    line(Some(STORE), Some("b.example.org")),
+                    line(Some(CLOUD), Some("*.example.net")),
+                ];
+                w.observed
+                    .saw(opaque(Some(STORE), Some("a.example.net")), &[]);
+            },
+            Inconclusive,
+            "opaque",
+        ),
+        (
+            "a flow of no known app never matches a line that names an app",
+            |w| {
+                w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                w.observed.saw(opaque(None, Some("a.example.net")), &[]);
+            },
+            Inconclusive,
+            "opaque",
+        ),
+        (
+            "… it does match one that names the host only",
+            |w| {
+                w.expectation.opaque_ok = vec![line(None, Some("*.example.net"))];
+                w.observed.saw(opaque(None, Some("a.example.net")), &[]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "a flow to no known host never matches a line that names a host",
+            |w| {
+                w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
+                w.observed.saw(opaque(Some(STORE), None), &[]);
+            },
+            Inconclusive,
+            "opaque",
+        ),
+        (
+            "… it does match one that names the app only",
+            |w| {
+                w.expectation.opaque_ok = vec![line(Some(STORE), None)];
+                w.observed.saw(opaque(Some(STORE), None), &[]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "a TLS flow that carried a handshake only left nothing opaque",
+            |w| {
+                let handshake = Flow {
+                    bytes_opaque: 0,
+                    ..opaque(Some(STORE), None)
+                };
+                w.observed.saw(handshake, &[]);
+            },
+            Pass,
+            "",
+        ),
+    ];
+
     #[test]
     fn opaque_bytes_need_a_line_that_names_them() {
-        let cases: &[Case] = &[
-            (
-                "no line",
-                |w| {
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("a.example.net")), &[])
-                },
-                Inconclusive,
-                "opaque",
-            ),
-            (
-                "both app and host of the line match",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("a.example.net")), &[]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "the app matches, the host does not",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("a.example.org")), &[]);
-                },
-                Inconclusive,
-                "opaque",
-            ),
-            (
-                "the host matches, the app does not",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
-                    w.observed
-                        .saw(opaque(Some(CLOUD), Some("a.example.net")), &[]);
-                },
-                Inconclusive,
-                "opaque",
-            ),
-            (
-                "one line has the app and another the host: neither names it",
-                |w| {
-                    w.expectation.opaque_ok = vec![
-                        line(Some(STORE), Some("b.example.org")),
-                        line(Some(CLOUD), Some("*.example.net")),
-                    ];
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("a.example.net")), &[]);
-                },
-                Inconclusive,
-                "opaque",
-            ),
-            (
-                "a flow of no known app never matches a line that names an app",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
-                    w.observed.saw(opaque(None, Some("a.example.net")), &[]);
-                },
-                Inconclusive,
-                "opaque",
-            ),
-            (
-                "… it does match one that names the host only",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(None, Some("*.example.net"))];
-                    w.observed.saw(opaque(None, Some("a.example.net")), &[]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "a flow to no known host never matches a line that names a host",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(Some(STORE), Some("*.example.net"))];
-                    w.observed.saw(opaque(Some(STORE), None), &[]);
-                },
-                Inconclusive,
-                "opaque",
-            ),
-            (
-                "… it does match one that names the app only",
-                |w| {
-                    w.expectation.opaque_ok = vec![line(Some(STORE), None)];
-                    w.observed.saw(opaque(Some(STORE), None), &[]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "a TLS flow that carried a handshake only left nothing opaque",
-                |w| {
-                    let handshake = Flow {
-                        bytes_opaque: 0,
-                        ..opaque(Some(STORE), None)
-                    };
-                    w.observed.saw(handshake, &[]);
-                },
-                Pass,
-                "",
-            ),
-        ];
+        let cases = OPAQUE_BYTES_LEFT;
         check(cases, |w| w.expectation.never_sent = vec![id("imei-1")]);
     }
 
+    const NEVER_CLEAR: &[Case] = &[
+        (
+            "fails on a finding in a clear flow",
+            |w| {
+                w.observed
+                    .saw(flow(Some(CLOUD), Some(ACCOUNT_HOST)), &["imei-1"])
+            },
+            Fail,
+            "in-clear",
+        ),
+        (
+            "… whichever way it went",
+            |w| {
+                w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+                w.observed.seen().findings[0].direction = Direction::In;
+            },
+            Fail,
+            "in-clear",
+        ),
+        (
+            "a finding in an encrypted flow is not one in the clear",
+            |w| {
+                let tls = Flow {
+                    protection: Protection::Tls,
+                    ..flow(Some(CLOUD), None)
+                };
+                w.observed.saw(tls, &["imei-1"]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "who can read a finding in an unknown form is not known",
+            |w| {
+                let unknown = Flow {
+                    protection: Protection::Opaque,
+                    ..flow(Some(CLOUD), None)
+                };
+                w.observed.saw(unknown, &["imei-1"]);
+            },
+            Inconclusive,
+            "perhaps-in-clear",
+        ),
+        (
+            "opaque flows do not harm it",
+            |w| w.observed.saw(opaque(None, None), &[]),
+            Pass,
+            "",
+        ),
+        (
+            "a datum that is not known does",
+            |w| w.expectation.never_clear = vec![DatumRef::Group(Group::Location)],
+            Inconclusive,
+            "datum-unknown",
+        ),
+    ];
+
     #[test]
     fn never_clear() {
-        let cases: &[Case] = &[
-            (
-                "fails on a finding in a clear flow",
-                |w| {
-                    w.observed
-                        .saw(flow(Some(CLOUD), Some(ACCOUNT_HOST)), &["imei-1"])
-                },
-                Fail,
-                "in-clear",
-            ),
-            (
-                "… whichever way it went",
-                |w| {
-                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
-                    w.observed.seen().findings[0].direction = Direction::In;
-                },
-                Fail,
-                "in-clear",
-            ),
-            (
-                "a finding in an encrypted flow is not one in the clear",
-                |w| {
-                    let tls = Flow {
-                        protection: Protection::Tls,
-                        ..flow(Some(CLOUD), None)
-                    };
-                    w.observed.saw(tls, &["imei-1"]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "who can read a finding in an unknown form is not known",
-                |w| {
-                    let unknown = Flow {
-                        protection: Protection::Opaque,
-                        ..flow(Some(CLOUD), None)
-                    };
-                    w.observed.saw(unknown, &["imei-1"]);
-                },
-                Inconclusive,
-                "perhaps-in-clear",
-            ),
-            (
-                "opaque flows do not harm it",
-                |w| w.observed.saw(opaque(None, None), &[]),
-                Pass,
-                "",
-            ),
-            (
-                "a datum that is not known does",
-                |w| w.expectation.never_clear = vec![DatumRef::Group(Group::Location)],
-                Inconclusive,
-                "datum-unknown",
-            ),
-        ];
+        let cases = NEVER_CLEAR;
         check(cases, |w| w.expectation.never_clear = vec![id("imei-1")]);
     }
 
@@ -847,239 +855,265 @@ mod tests {
         }];
     }
 
+    const ONLY_TO: &[Case] = &[
+        (
+            "a finding's host on the list",
+            |w| {
+                w.observed
+                    .saw(flow(Some(CLOUD), Some("API.Xiaomi.com.")), &["imei-1"])
+            },
+            Pass,
+            "",
+        ),
+        (
+            "a finding's host not on the list",
+            |w| {
+                w.observed
+                    .saw(flow(Some(CLOUD), Some("xiaomi.com")), &["imei-1"])
+            },
+            Fail,
+            "sent-elsewhere",
+        ),
+        (
+            "a finding's host not known",
+            |w| w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]),
+            Inconclusive,
+            "host-unknown",
+        ),
+        (
+            "what came in went nowhere",
+            |w| {
+                w.observed
+                    .saw(flow(Some(CLOUD), Some("evil.example")), &["imei-1"]);
+                w.observed.seen().findings[0].direction = Direction::In;
+            },
+            Pass,
+            "",
+        ),
+        (
+            "a readable flow without a finding is not bound",
+            |w| w.observed.saw(flow(Some(CLOUD), Some("evil.example")), &[]),
+            Pass,
+            "",
+        ),
+        (
+            "an opaque flow of an app that the toggle changed, host not on the list",
+            |w| {
+                before(w, &[], true);
+                w.observed
+                    .saw(opaque(Some(CLOUD), Some("evil.example")), &[]);
+            },
+            Fail,
+            "opaque-elsewhere",
+        ),
+        (
+            "… all its flows are bound, the old ones too",
+            |w| {
+                before(w, &[opaque(Some(CLOUD), Some("old.example"))], true);
+                w.observed
+                    .saw(opaque(Some(CLOUD), Some("old.example")), &[]);
+                w.observed
+                    .saw(opaque(Some(CLOUD), Some("new.xiaomi.com")), &[]);
+            },
+            Fail,
+            "opaque-elsewhere",
+        ),
+        (
+            "… host on the list",
+            |w| {
+                before(w, &[], true);
+                w.observed
+                    .saw(opaque(Some(CLOUD), Some("a.xiaomi.com")), &[]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "… host not known",
+            |w| {
+                before(w, &[], true);
+                w.observed.saw(opaque(Some(CLOUD), None), &[]);
+            },
+            Inconclusive,
+            "host-unknown",
+        ),
+        (
+            "an opaque flow of an app that the toggle did not change",
+            |w| {
+                before(w, &[opaque(Some(STORE), Some("play.example"))], true);
+                w.observed
+                    .saw(opaque(Some(STORE), Some("play.example")), &[]);
+                w.observed
+                    .saw(opaque(Some(STORE), Some("play.example")), &[]);
+            },
+            Pass,
+            "",
+        ),
+        (
+            "an opaque flow of no known app",
+            |w| {
+                before(w, &[], true);
+                w.observed.saw(opaque(None, Some("evil.example")), &[]);
+            },
+            Inconclusive,
+            "change-unknown",
+        ),
+        (
+            "the app is new, but somebody unknown spoke to the same host before",
+            |w| {
+                before(w, &[opaque(None, Some("play.example"))], true);
+                w.observed
+                    .saw(opaque(Some(STORE), Some("play.example")), &[]);
+            },
+            Inconclusive,
+            "change-unknown",
+        ),
+        (
+            "the untouched variant was not observed in full",
+            |w| {
+                before(w, &[], false);
+                w.observed
+                    .saw(opaque(Some(STORE), Some("play.example")), &[]);
+            },
+            Inconclusive,
+            "change-unknown",
+        ),
+        (
+            "the untouched variant was not run",
+            |w| {
+                w.observed
+                    .saw(opaque(Some(STORE), Some("play.example")), &[])
+            },
+            Inconclusive,
+            "change-unknown",
+        ),
+        (
+            "nothing was switched, so no app was changed",
+            |w| {
+                w.state = ToggleState::Untouched;
+                w.observed = observed(ToggleState::Untouched);
+                w.observed
+                    .saw(opaque(Some(STORE), Some("play.example")), &[]);
+            },
+            Pass,
+            "",
+        ),
+    ];
+
     #[test]
     fn only_to() {
-        let cases: &[Case] = &[
-            (
-                "a finding's host on the list",
-                |w| {
-                    w.observed
-                        .saw(flow(Some(CLOUD), Some("API.Xiaomi.com.")), &["imei-1"])
-                },
-                Pass,
-                "",
-            ),
-            (
-                "a finding's host not on the list",
-                |w| {
-                    w.observed
-                        .saw(flow(Some(CLOUD), Some("xiaomi.com")), &["imei-1"])
-                },
-                Fail,
-                "sent-elsewhere",
-            ),
-            (
-                "a finding's host not known",
-                |w| w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]),
-                Inconclusive,
-                "host-unknown",
-            ),
-            (
-                "what came in went nowhere",
-                |w| {
-                    w.observed
-                        .saw(flow(Some(CLOUD), Some("evil.example")), &["imei-1"]);
-                    w.observed.seen().findings[0].direction = Direction::In;
-                },
-                Pass,
-                "",
-            ),
-            (
-                "a readable flow without a finding is not bound",
-                |w| w.observed.saw(flow(Some(CLOUD), Some("evil.example")), &[]),
-                Pass,
-                "",
-            ),
-            (
-                "an opaque flow of an app that the toggle changed, host not on the list",
-                |w| {
-                    before(w, &[], true);
-                    w.observed
-                        .saw(opaque(Some(CLOUD), Some("evil.example")), &[]);
-                },
-                Fail,
-                "opaque-elsewhere",
-            ),
-            (
-                "… all its flows are bound, the old ones too",
-                |w| {
-                    before(w, &[opaque(Some(CLOUD), Some("old.example"))], true);
-                    w.observed
-                        .saw(opaque(Some(CLOUD), Some("old.example")), &[]);
-                    w.observed
-                        .saw(opaque(Some(CLOUD), Some("new.xiaomi.com")), &[]);
-                },
-                Fail,
-                "opaque-elsewhere",
-            ),
-            (
-                "… host on the list",
-                |w| {
-                    before(w, &[], true);
-                    w.observed
-                        .saw(opaque(Some(CLOUD), Some("a.xiaomi.com")), &[]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "… host not known",
-                |w| {
-                    before(w, &[], true);
-                    w.observed.saw(opaque(Some(CLOUD), None), &[]);
-                },
-                Inconclusive,
-                "host-unknown",
-            ),
-            (
-                "an opaque flow of an app that the toggle did not change",
-                |w| {
-                    before(w, &[opaque(Some(STORE), Some("play.example"))], true);
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
-                },
-                Pass,
-                "",
-            ),
-            (
-                "an opaque flow of no known app",
-                |w| {
-                    before(w, &[], true);
-                    w.observed.saw(opaque(None, Some("evil.example")), &[]);
-                },
-                Inconclusive,
-                "change-unknown",
-            ),
-            (
-                "the app is new, but somebody unknown spoke to the same host before",
-                |w| {
-                    before(w, &[opaque(None, Some("play.example"))], true);
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
-                },
-                Inconclusive,
-                "change-unknown",
-            ),
-            (
-                "the untouched variant was not observed in full",
-                |w| {
-                    before(w, &[], false);
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
-                },
-                Inconclusive,
-                "change-unknown",
-            ),
-            (
-                "the untouched variant was not run",
-                |w| {
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("play.example")), &[])
-                },
-                Inconclusive,
-                "change-unknown",
-            ),
-            (
-                "nothing was switched, so no app was changed",
-                |w| {
-                    w.state = ToggleState::Untouched;
-                    w.observed = observed(ToggleState::Untouched);
-                    w.observed
-                        .saw(opaque(Some(STORE), Some("play.example")), &[]);
-                },
-                Pass,
-                "",
-            ),
-        ];
+        let cases = ONLY_TO;
         check(cases, |w| {
             w.expectation.only_to = Some(hosts(&["*.xiaomi.com"]))
         });
     }
 
+    const NOT_DONE: &[Case] = &[
+        (
+            "a step that nothing shows to have happened",
+            |w| {
+                w.observed.steps[1].outcome = StepOutcome::Unverified {
+                    reason: "not in content://sms/sent".to_owned(),
+                };
+            },
+            Inconclusive,
+            "step-unverified",
+        ),
+        (
+            "a step that failed",
+            |w| {
+                w.observed.steps[1].outcome = StepOutcome::Failed {
+                    reason: "no service".to_owned(),
+                };
+            },
+            Inconclusive,
+            "step-failed",
+        ),
+        (
+            "a step that was not reached",
+            |w| w.observed.steps[1].outcome = StepOutcome::NotReached,
+            Inconclusive,
+            "step-not-reached",
+        ),
+        (
+            "a step that nobody speaks of",
+            |w| w.observed.steps.truncate(1),
+            Inconclusive,
+            "step-not-reached",
+        ),
+        (
+            "a variant that did not run to its end",
+            |w| w.observed.stopped = Some("the handset is gone".to_owned()),
+            Inconclusive,
+            "stopped",
+        ),
+        (
+            "what was found was found, whatever else did not happen",
+            |w| {
+                w.observed.steps.truncate(1);
+                w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
+            },
+            Fail,
+            "sent",
+        ),
+        (
+            "a toggle that an independent read shows otherwise",
+            |w| w.observed.toggles[0].became = Some(ToggleState::On),
+            Inconclusive,
+            "toggle-doubtful",
+        ),
+        (
+            "a toggle that no independent read shows",
+            |w| w.observed.toggles[0].became = None,
+            Inconclusive,
+            "toggle-doubtful",
+        ),
+        (
+            "a toggle that nobody switched",
+            |w| w.observed.toggles.clear(),
+            Inconclusive,
+            "toggle-doubtful",
+        ),
+        (
+            "an untouched toggle whose state could not be read is untouched all the same",
+            |w| {
+                w.state = ToggleState::Untouched;
+                w.observed = observed(ToggleState::Untouched);
+                w.observed.toggles[0].found = None;
+                w.observed.toggles[0].became = None;
+            },
+            Pass,
+            "",
+        ),
+    ];
+
     #[test]
     fn what_was_not_done_was_not_tested() {
-        let cases: &[Case] = &[
-            (
-                "a step that nothing shows to have happened",
-                |w| {
-                    w.observed.steps[1].outcome = StepOutcome::Unverified {
-                        reason: "not in content://sms/sent".to_owned(),
-                    };
-                },
-                Inconclusive,
-                "step-unverified",
-            ),
-            (
-                "a step that failed",
-                |w| {
-                    w.observed.steps[1].outcome = StepOutcome::Failed {
-                        reason: "no service".to_owned(),
-                    };
-                },
-                Inconclusive,
-                "step-failed",
-            ),
-            (
-                "a step that was not reached",
-                |w| w.observed.steps[1].outcome = StepOutcome::NotReached,
-                Inconclusive,
-                "step-not-reached",
-            ),
-            (
-                "a step that nobody speaks of",
-                |w| w.observed.steps.truncate(1),
-                Inconclusive,
-                "step-not-reached",
-            ),
-            (
-                "a variant that did not run to its end",
-                |w| w.observed.stopped = Some("the handset is gone".to_owned()),
-                Inconclusive,
-                "stopped",
-            ),
-            (
-                "what was found was found, whatever else did not happen",
-                |w| {
-                    w.observed.steps.truncate(1);
-                    w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
-                },
-                Fail,
-                "sent",
-            ),
-            (
-                "a toggle that an independent read shows otherwise",
-                |w| w.observed.toggles[0].became = Some(ToggleState::On),
-                Inconclusive,
-                "toggle-doubtful",
-            ),
-            (
-                "a toggle that no independent read shows",
-                |w| w.observed.toggles[0].became = None,
-                Inconclusive,
-                "toggle-doubtful",
-            ),
-            (
-                "a toggle that nobody switched",
-                |w| w.observed.toggles.clear(),
-                Inconclusive,
-                "toggle-doubtful",
-            ),
-            (
-                "an untouched toggle whose state could not be read is untouched all the same",
-                |w| {
-                    w.state = ToggleState::Untouched;
-                    w.observed = observed(ToggleState::Untouched);
-                    w.observed.toggles[0].found = None;
-                    w.observed.toggles[0].became = None;
-                },
-                Pass,
-                "",
-            ),
-        ];
+        let cases = NOT_DONE;
         check(cases, |w| w.expectation.never_sent = vec![id("imei-1")]);
     }
+
+    const IN_DOUBT: &[Case] = &[
+        (
+            "it speaks of `off` and the handset may have been on",
+            |w| {
+                let states = vec![ToggleState::Untouched, ToggleState::Off];
+                w.expectation.when = [("cloud_messaging".to_owned(), states)].into();
+            },
+            Inconclusive,
+            "sent",
+        ),
+        (
+            "it speaks of on and off alike",
+            |w| {
+                let states = vec![ToggleState::On, ToggleState::Off];
+                w.expectation.when = [("cloud_messaging".to_owned(), states)].into();
+            },
+            Fail,
+            "sent",
+        ),
+        ("it speaks of every variant", |_| {}, Fail, "sent"),
+    ];
 
     #[test]
     fn a_setting_in_doubt_breaks_no_promise_about_that_setting() {
@@ -1088,27 +1122,7 @@ mod tests {
             w.observed.toggles[0].became = None;
             w.observed.saw(flow(Some(CLOUD), None), &["imei-1"]);
         };
-        let cases: &[Case] = &[
-            (
-                "it speaks of `off` and the handset may have been on",
-                |w| {
-                    let states = vec![ToggleState::Untouched, ToggleState::Off];
-                    w.expectation.when = [("cloud_messaging".to_owned(), states)].into();
-                },
-                Inconclusive,
-                "sent",
-            ),
-            (
-                "it speaks of on and off alike",
-                |w| {
-                    let states = vec![ToggleState::On, ToggleState::Off];
-                    w.expectation.when = [("cloud_messaging".to_owned(), states)].into();
-                },
-                Fail,
-                "sent",
-            ),
-            ("it speaks of every variant", |_| {}, Fail, "sent"),
-        ];
+        let cases = IN_DOUBT;
         check(cases, doubtful);
     }
 
@@ -1153,7 +1167,7 @@ mod tests {
         // The untouched variant comes last: the order of the runs must not matter.
         let runs = vec![
             seen(ToggleState::On, &[store.clone(), cloud]),
-            seen(ToggleState::Off, &[store.clone()]),
+            seen(ToggleState::Off, std::slice::from_ref(&store)),
             seen(ToggleState::Untouched, &[store]),
         ];
         let judged = judge_all(&scenario, &persona(), runs);
