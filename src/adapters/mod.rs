@@ -1,6 +1,7 @@
 //! Adapters: what stands behind the ports, and the virtual handset.
 
 pub mod adb;
+pub mod fs_store;
 pub mod in_process;
 pub mod system_clock;
 pub mod tcp;

@@ -4,5 +4,6 @@
 
 pub mod journal;
 pub mod journal_file;
+pub mod review;
 pub mod service;
 pub mod undo;

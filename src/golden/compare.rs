@@ -84,3 +84,40 @@ fn check_schema(contents: &str) -> Result<(), String> {
         None => Err(format!("its contents do not start with `schema: {SCHEMA}`")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_insta_does_not_mind_is_the_same() {
+        let golden = SnapFile::new("a/b/c", "schema: phonehome/golden/1\nverdict: pass");
+        let cases = [
+            "---\nexpression: other\n---\nschema: phonehome/golden/1\nverdict: pass\n",
+            "---\r\nexpression: a/b/c\r\n---\r\nschema: phonehome/golden/1\r\nverdict: pass\r\n",
+            "---\nexpression: a\n---\nschema: phonehome/golden/1\nverdict: pass\n\n\n",
+        ];
+        for case in cases {
+            assert_eq!(
+                compare(Some(case.as_bytes()), &golden, &[]),
+                Comparison::Same,
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_differences_are_cut() {
+        let lines = |word: &str, count: usize| -> String {
+            (0..count)
+                .map(|number| format!("{word} {number}\n"))
+                .collect()
+        };
+        let cut = difference(&lines("a", 900), &lines("b", 900));
+        // Two lines of header, one of the hunk, 1,800 changes, less the 1,000 shown.
+        assert!(cut.ends_with("… and 803 lines more\n"), "{cut}");
+        assert_eq!(cut.lines().count(), 1_001);
+        let refused = difference(&lines("a", 4_000), &lines("b", 4_000));
+        assert_eq!(refused, "too long to show: 4000 lines became 4000\n");
+    }
+}

@@ -19,6 +19,18 @@ pub enum StoreError {
         /// The name as given.
         name: String,
     },
+    /// A file stands where a folder is needed.
+    #[error("`{}` is a file, not a directory", path.display())]
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A symbolic link leads out of the store.
+    #[error("`{}` is a symbolic link that leads out of the store", path.display())]
+    LeadsOut {
+        /// The link.
+        path: PathBuf,
+    },
     /// The operating system's own error.
     #[error("cannot {action} `{}`", path.display())]
     Io {
