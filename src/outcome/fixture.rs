@@ -113,7 +113,7 @@ pub(crate) fn persona() -> Persona {
             datum("peer-1.phone", phone, "+447700900456", Group::Peers),
         ],
         decoys: vec![datum("decoy-1", phone, "+447700900999", Group::Contacts)],
-        unknown: Vec::new(),
+        ..Persona::default()
     }
 }
 

@@ -212,6 +212,15 @@ pub struct UnknownDatum {
     pub reason: String,
 }
 
+/// The key of a digest or a cipher, given by the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Unique within the persona.
+    pub id: String,
+    /// Its bytes, as text.
+    pub value: Secret<String>,
+}
+
 /// Everything that is searched for in one run, on one handset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Persona {
@@ -221,6 +230,8 @@ pub struct Persona {
     pub decoys: Vec<Datum>,
     /// What could not be learnt.
     pub unknown: Vec<UnknownDatum>,
+    /// Keys that digests and ciphers may use.
+    pub keys: Vec<Key>,
 }
 
 impl Persona {
