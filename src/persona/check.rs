@@ -315,7 +315,7 @@ mod tests {
                 "a phone number is written",
             ),
             (K::Mac, "64cc2e123456", "not a MAC address", "for example"),
-            (K::Mac, "64:cc:2e:12:34", "not a MAC address", "for example"),
+            (K::Mac, "aa:bb:cc:dd:ee", "not a MAC address", "for example"),
             (
                 K::AndroidId,
                 "9774d56d682e549",
@@ -340,7 +340,7 @@ mod tests {
                 "not a longitude",
                 "a longitude is decimal degrees",
             ),
-            (K::Location, "51.4779", "not a location", "for example"),
+            (K::Location, "48.2082", "not a location", "for example"),
             (K::Location, "95,1", "not a latitude", "a latitude is"),
             (
                 K::Email,
