@@ -1,6 +1,8 @@
 //! Adapters: what stands behind the ports, and the virtual handset.
 
 pub mod adb;
+pub mod adb_keys;
+pub mod adb_server;
 pub mod fs_store;
 pub mod in_process;
 pub mod system_clock;

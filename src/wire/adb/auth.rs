@@ -127,3 +127,61 @@ fn padded(number: &BigUint) -> Vec<u8> {
     bytes.resize(MODULUS_LEN, 0);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Made by `adb keygen` and signed with by OpenSSL; see the README beside them.
+    const PUBLIC: &str = include_str!("../../../tests/data/adb/adbkey.pub");
+    const SIGNATURE: &[u8] = include_bytes!("../../../tests/data/adb/signature");
+
+    fn token() -> [u8; TOKEN_LEN] {
+        core::array::from_fn(|at| u8::try_from(at).unwrap())
+    }
+
+    #[test]
+    fn reads_and_writes_what_adb_wrote() {
+        let key = PublicKey::parse(PUBLIC).unwrap();
+        assert_eq!(key.name, "@unknown");
+        assert_eq!(key.emit(), PUBLIC);
+    }
+
+    #[test]
+    fn verifies_what_openssl_signed() {
+        let key = PublicKey::parse(PUBLIC).unwrap();
+        assert!(key.verifies(&token(), SIGNATURE));
+        let mut other = token();
+        other[0] ^= 1;
+        assert!(!key.verifies(&other, SIGNATURE));
+        assert!(!key.verifies(&token(), &SIGNATURE[1..]));
+        assert!(!key.verifies(&token(), b""));
+    }
+
+    #[test]
+    fn refuses_what_is_no_key() {
+        let short = BASE64.encode(&[0; 100]);
+        let even = BASE64.encode(&[0; ENCODED_LEN]);
+        let cases = [
+            ("", KeyError::NotAKey),
+            ("not base64!", KeyError::NotBase64),
+            (&short, KeyError::NotAKey),
+            (&even, KeyError::NotAKey),
+        ];
+        for (text, error) in cases {
+            assert_eq!(PublicKey::parse(text), Err(error), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn truncations_and_garbage_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), len in 0usize..800) {
+            let _ = PublicKey::parse(&BASE64.encode(&bytes));
+            let _ = PublicKey::parse(&String::from_utf8_lossy(&bytes));
+            if len < PUBLIC.len() - "@unknown".len() - 1 {
+                prop_assert!(PublicKey::parse(&PUBLIC[..len]).is_err());
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod event;
 pub mod handshake;
 pub mod packet;
+pub mod server;
 pub mod shell;
 mod stream;
 pub mod sync;
