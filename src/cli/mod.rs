@@ -6,5 +6,6 @@ pub mod program;
 mod args;
 mod environment;
 mod error;
+mod problem;
 mod selector;
 mod terminal;
