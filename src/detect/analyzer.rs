@@ -7,6 +7,7 @@ use crate::detect::options::Options;
 use crate::evidence::coverage::Coverage;
 use crate::evidence::gap::{Gap, Observer};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// One analysis under way.
 #[derive(Debug)]
@@ -24,6 +25,9 @@ pub struct Outcome {
     pub analysis: Analysis,
     /// What was not seen.
     pub gaps: Vec<Gap>,
+    /// When each mark was first asked for, by name; seconds since the Unix epoch by the capture's
+    /// clock. A mark that was not seen is absent.
+    pub marks: BTreeMap<String, f64>,
 }
 
 impl<'d> Analyzer<'d> {
@@ -70,6 +74,7 @@ impl<'d> Analyzer<'d> {
                 reason: "packets are not examined yet".to_owned(),
                 detail: None,
             }],
+            marks: BTreeMap::new(),
         }
     }
 }

@@ -31,13 +31,15 @@ pub struct Exclusion {
     pub peer_port: Option<u16>,
 }
 
-/// The two names that the handset looks up: one before the first step, one after the last.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The names that the handset looks up, in this order: before the first step, before each further
+/// step, and after the last. The first and the last bound what a capture can be trusted for; the
+/// others say when each step began, by the capture's own clock ([`Outcome::marks`]).
+///
+/// [`Outcome::marks`]: crate::detect::analyzer::Outcome::marks
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// Looked up before the first step.
-    pub before: String,
-    /// Looked up after the last step.
-    pub after: String,
+    /// Each drawn at random, so that nobody else asks for it.
+    pub names: Vec<String>,
 }
 
 /// One socket on the handset and the app it belongs to.
