@@ -3,7 +3,7 @@
 //! The bytes have already travelled on the host when they are told here; the segments pass at that instant.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::adapters::virtual_handset::kernel::world::World;
@@ -168,9 +168,7 @@ fn ends(local: SocketAddr, remote: SocketAddr) -> (SocketAddr, SocketAddr) {
         return (local, remote);
     }
     let six = |end: SocketAddr| match end.ip() {
-        IpAddr::V4(ip) => {
-            SocketAddr::new(IpAddr::V6(Ipv6Addr::from(ip.to_ipv6_mapped())), end.port())
-        }
+        IpAddr::V4(ip) => SocketAddr::new(IpAddr::V6(ip.to_ipv6_mapped()), end.port()),
         IpAddr::V6(_) => end,
     };
     (six(local), six(remote))

@@ -178,7 +178,7 @@ fn show_ip(network: &Network, words: &[String]) -> Result<String, (String, u8)> 
     if !matches!(verb, "show" | "list" | "ls" | "s" | "get") {
         return Err(("RTNETLINK answers: Operation not permitted\n".to_owned(), 2));
     }
-    let device = words.filter(|word| *word != "dev").next();
+    let device = words.find(|word| *word != "dev");
     let known = |name: &str| Interface::ALL.iter().any(|it| it.name() == name);
     if let Some(name) = device.filter(|name| object != "route" && !known(name)) {
         return Err((format!("Device \"{name}\" does not exist.\n"), 1));

@@ -25,5 +25,7 @@ mod statistics;
 mod taps;
 mod tcp;
 mod tcpdump;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod view;

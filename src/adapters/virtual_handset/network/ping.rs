@@ -1,5 +1,6 @@
 //! `ping`, as iputils on Android: names by DNS, echo requests and replies as packets.
 
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -206,7 +207,7 @@ fn summary(host: &str, sent: u64, times: &Times) -> String {
         let shown = [*least, mean, *most, deviation]
             .map(|time| format!("{}.{:03}", time / 1000, time % 1000))
             .join("/");
-        text.push_str(&format!("rtt min/avg/max/mdev = {shown} ms\n"));
+        let _ = writeln!(text, "rtt min/avg/max/mdev = {shown} ms");
     } else {
         text.push('\n');
     }
@@ -316,5 +317,42 @@ mod tests {
         for line in ["-c", "-c 0 a", "-c x a", "-Z a", "-c 1"] {
             assert_eq!(parse(&words(line)), None, "{line}");
         }
+    }
+
+    use crate::adapters::virtual_handset::firmware::model::{Faults, Userland};
+    use crate::adapters::virtual_handset::kernel::signal::Status;
+    use crate::adapters::virtual_handset::kernel::user::User;
+    use crate::adapters::virtual_handset::network::due::set_wifi;
+    use crate::adapters::virtual_handset::network::testing::{handset, run};
+
+    #[tokio::test]
+    async fn known_hosts_answer_and_unknown_ones_are_said_to_be_unknown() {
+        let handset = handset(Userland::Toolbox43, Faults::default());
+        let user = User::shell();
+        let (status, out, _) = run(&handset, ping, "ping -c 2 api.example.org", user.clone()).await;
+        assert_eq!(status, Status::Exited(0));
+        let first = "PING api.example.org (203.0.113.7) 56(84) bytes of data.";
+        assert_eq!(out.lines().next(), Some(first));
+        assert!(
+            out.contains("64 bytes from 203.0.113.7: icmp_seq=2 ttl="),
+            "{out}"
+        );
+        assert!(
+            out.contains("2 packets transmitted, 2 received, 0% packet loss"),
+            "{out}"
+        );
+        let totals = || handset.with(|world| world.network.counters.packets(Interface::Wifi));
+        let before = totals();
+        let (status, out, said) =
+            run(&handset, ping, "ping -c 1 q7.example.org", user.clone()).await;
+        assert_eq!((status, out.as_str()), (Status::Exited(2), ""));
+        assert_eq!(said, "ping: unknown host q7.example.org\n");
+        let asked = totals().since(before);
+        assert_eq!((asked.sent.packets, asked.received.packets), (1, 1));
+        handset.with(|world| set_wifi(world, false));
+        let before = totals();
+        let (status, ..) = run(&handset, ping, "ping -c 1 q8.example.org", user).await;
+        assert_eq!(status, Status::Exited(2));
+        assert!(totals().since(before).is_empty());
     }
 }

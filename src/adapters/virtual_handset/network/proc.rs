@@ -40,8 +40,12 @@ pub(super) fn tcp6(network: &Network, now: Duration) -> String {
 
 /// `/proc/net/udp`
 pub(super) fn udp(network: &Network, now: Duration) -> String {
+    // Newer kernels indent this one header by three.
+    let indent = if network.config.is_old() { "  " } else { "   " };
     let mut text = padded(
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops",
+        &format!(
+            "{indent}sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops"
+        ),
         UDP_WIDTH,
     );
     for (number, socket) in listed(network, now, Protocol::Udp, false).enumerate() {
@@ -184,7 +188,7 @@ fn listed(
 }
 
 fn tcp_line(number: usize, socket: &Socket, network: &Network) -> String {
-    let addresses = addresses(number, socket);
+    let addresses = format!("{number:4}: {}", addresses(socket));
     let zeros = pointer(network);
     match socket.state {
         State::TimeWait => format!("{addresses} 03:00000F3C 00000000     0        0 0 3 {zeros}"),
@@ -203,18 +207,18 @@ fn tcp_line(number: usize, socket: &Socket, network: &Network) -> String {
 
 fn udp_line(number: usize, socket: &Socket, network: &Network) -> String {
     format!(
-        "{} 00:00000000 00000000 {:5}        0 {} 2 {} 0",
-        addresses(number, socket),
+        "{number:5}: {} 00:00000000 00000000 {:5}        0 {} 2 {} 0",
+        addresses(socket),
         socket.uid,
         socket.inode,
         pointer(network)
     )
 }
 
-/// The columns up to the queues, which are always empty here.
-fn addresses(number: usize, socket: &Socket) -> String {
+/// The columns from the addresses to the queues, which are always empty here.
+fn addresses(socket: &Socket) -> String {
     format!(
-        "{number:4}: {} {} {:02X} 00000000:00000000",
+        "{} {} {:02X} 00000000:00000000",
         hex_address(socket.local, socket.six),
         hex_address(socket.remote, socket.six),
         socket.state.number()
@@ -281,5 +285,100 @@ mod tests {
                 "{address}"
             );
         }
+    }
+
+    use crate::adapters::virtual_handset::firmware::model::{Faults, Userland};
+    use crate::adapters::virtual_handset::network::adb::{adb_listening, adb_opened};
+    use crate::adapters::virtual_handset::network::exchange::{Protection, exchange};
+    use crate::adapters::virtual_handset::network::testing::{
+        firmware, handset, pass_time, read, wish,
+    };
+
+    #[tokio::test]
+    async fn tables_list_apps_and_adbd_with_their_uids() {
+        for userland in [Userland::Toolbox43, Userland::Toybox14] {
+            let handset = handset(userland, Faults::default());
+            let local = "127.0.0.1:5555".parse().unwrap();
+            let remote = "127.0.0.1:40123".parse().unwrap();
+            handset.with(|world| {
+                adb_listening(world, 5555, 2000);
+                adb_opened(world, local, remote);
+                exchange(world, wish(Protection::Clear, b"a", b"b")).unwrap();
+            });
+            pass_time(&handset, 2).await;
+            let table = |name: &str| {
+                String::from_utf8(read(&handset, &format!("/proc/net/{name}"))).unwrap()
+            };
+            let row = |text: &str, address: &str, state: &str| -> Vec<String> {
+                let line = text
+                    .lines()
+                    .find(|line| line.contains(address) && line.contains(state));
+                line.unwrap_or_else(|| panic!("{address} in {text}"))
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .collect()
+            };
+            // The app's server 203.0.113.7:80, established, as an IPv6 socket.
+            let app = row(
+                &table("tcp6"),
+                "0000000000000000FFFF0000077100CB:0050",
+                " 01 ",
+            );
+            assert_eq!(app[7], "10052");
+            let (name, listener, peer) = if userland == Userland::Toolbox43 {
+                ("tcp", "00000000:15B3", "0100007F:15B3 0100007F:9CBB")
+            } else {
+                (
+                    "tcp6",
+                    "00000000000000000000000000000000:15B3",
+                    "0000000000000000FFFF00000100007F:15B3 0000000000000000FFFF00000100007F:9CBB",
+                )
+            };
+            assert_eq!(row(&table(name), listener, " 0A ")[7], "2000");
+            assert_eq!(row(&table(name), peer, " 01 ")[7], "2000");
+            assert!(table("tcp").lines().all(|line| line.len() == TCP_WIDTH));
+            pass_time(&handset, 10).await;
+            let lingering = row(&table("tcp6"), "077100CB:0050", " 06 ");
+            assert_eq!(lingering[7], "0");
+            pass_time(&handset, 90).await;
+            assert!(!table("tcp6").contains("077100CB:0050"));
+        }
+    }
+
+    #[tokio::test]
+    async fn old_kernels_count_by_tag_uid_and_set() {
+        let handset = handset(Userland::Toolbox43, Faults::default());
+        handset.with(|world| {
+            let mut wish = wish(Protection::Clear, b"a", b"b");
+            wish.foreground = true;
+            exchange(world, wish).unwrap();
+        });
+        pass_time(&handset, 60).await;
+        let text = String::from_utf8(read(&handset, "/proc/net/xt_qtaguid/stats")).unwrap();
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+        assert!(rows.iter().all(|row| row.len() == 21));
+        let of = |uid: &str, set: &str| {
+            rows.iter()
+                .find(|row| row[3] == uid && row[4] == set)
+                .unwrap()
+        };
+        // The lookup is root's, in the background; both sets are listed.
+        assert_ne!(of("0", "0")[7], "0");
+        assert_eq!(of("10052", "0")[7], "0");
+        let app = of("10052", "1");
+        assert_eq!((app[0], app[1], app[2]), ("5", "wlan0", "0x0"));
+        // Bytes and packets received over TCP, and nothing else of this app.
+        assert_eq!((app[5], app[6]), (app[9], app[10]));
+        assert_eq!((app[11], app[13]), ("0", "0"));
+    }
+
+    #[test]
+    fn a_handset_without_network_has_no_route() {
+        let mut firmware = firmware(Userland::Toolbox43, Faults::default());
+        let text = route(&Network::new(&firmware));
+        // 192.168.1.1 as the kernel writes it.
+        assert!(text.contains("wlan0\t00000000\t0101A8C0\t0003"), "{text}");
+        firmware.wifi.on = false;
+        assert_eq!(route(&Network::new(&firmware)).lines().count(), 1);
     }
 }

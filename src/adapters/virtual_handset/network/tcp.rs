@@ -260,17 +260,13 @@ impl Conversation {
             &self.handset
         };
         // Only the first SYN acknowledges nothing.
-        let acknowledges = !(flags.syn && !self.has_syn());
-        let number = acknowledges.then_some(peer.next);
+        let is_first = flags.syn && self.segments.is_empty();
+        let number = (!is_first).then_some(peer.next);
         self.push_numbered(outgoing, flags, payload, number, state);
     }
 
     fn push_acknowledgement(&mut self, outgoing: bool, number: u32, state: Option<State>) {
         self.push_numbered(outgoing, Flags::default(), &[], Some(number), state);
-    }
-
-    fn has_syn(&self) -> bool {
-        !self.segments.is_empty()
     }
 
     fn push_numbered(
@@ -353,4 +349,111 @@ fn set_options(header: &mut TcpHeader, syn: bool, stamp: TcpOptionElement) {
 /// A counter of 32 bits, as it wraps.
 fn low_32_bits(count: u128) -> u32 {
     u32::try_from(count & u128::from(u32::MAX)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::virtual_handset::network::testing::{Decoded, decode};
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn conversation(seed: u64, local: &str, remote: &str) -> Conversation {
+        let ends = (local.parse().unwrap(), remote.parse().unwrap());
+        let place = (Interface::Wifi, Owner::background(10_052));
+        let times = (Duration::from_secs(60), Duration::from_millis(33));
+        Conversation::new(&mut ChaCha8Rng::seed_from_u64(seed), ends, place, times)
+    }
+
+    /// One direction put together by sequence numbers alone; every segment must continue the one before it.
+    fn reassembled(segments: &[Segment], outgoing: bool) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut next = None;
+        for segment in segments.iter().filter(|it| it.frame.outgoing == outgoing) {
+            let Decoded::Tcp(tcp) = decode(&segment.frame.packet) else {
+                panic!("a TCP segment");
+            };
+            assert_eq!(next.unwrap_or(tcp.sequence), tcp.sequence);
+            let consumed = tcp.payload.len() as u32 + u32::from(tcp.syn) + u32::from(tcp.fin);
+            next = Some(tcp.sequence.wrapping_add(consumed));
+            bytes.extend(tcp.payload);
+        }
+        bytes
+    }
+
+    /// No side acknowledges what has not passed, and in the end each has acknowledged all.
+    fn check_acknowledgements(segments: &[Segment]) {
+        let mut sent = [None, None];
+        let mut acknowledged = [0, 0];
+        for segment in segments {
+            let Decoded::Tcp(tcp) = decode(&segment.frame.packet) else {
+                panic!("a TCP segment");
+            };
+            let side = usize::from(segment.frame.outgoing);
+            let peer = 1 - side;
+            let consumed = tcp.payload.len() as u32 + u32::from(tcp.syn) + u32::from(tcp.fin);
+            sent[side] = Some(tcp.sequence.wrapping_add(consumed));
+            match (tcp.acknowledges, sent[peer]) {
+                (None, None) => assert!(tcp.syn),
+                (Some(number), Some(passed)) => {
+                    assert!(
+                        passed.wrapping_sub(number) < 1 << 24,
+                        "acknowledged before it passed"
+                    );
+                    acknowledged[peer] = number;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(sent.map(Option::unwrap), acknowledged);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn any_request_and_response_arrive_whole(
+            seed in any::<u64>(), request in 0_usize..200_000, response in 0_usize..200_000, six in any::<bool>(),
+        ) {
+            let pattern = |len: usize, step: u8| -> Vec<u8> {
+                std::iter::successors(Some(step), |byte| Some(byte.wrapping_mul(5).wrapping_add(step))).take(len).collect()
+            };
+            let (request, response) = (pattern(request, 7), pattern(response, 11));
+            let (local, remote) = if six {
+                ("[2001:db8::2]:40000", "[2001:db8::80]:443")
+            } else {
+                ("192.168.1.107:40000", "203.0.113.7:443")
+            };
+            let mut conversation = conversation(seed, local, remote);
+            conversation.connect();
+            conversation.send(true, &request);
+            conversation.send(false, &response);
+            conversation.close();
+            let segments = conversation.take();
+            prop_assert!(segments.is_sorted_by_key(|segment| segment.at));
+            prop_assert_eq!(reassembled(&segments, true), request);
+            prop_assert_eq!(reassembled(&segments, false), response);
+            check_acknowledgements(&segments);
+            let states: Vec<State> = segments.iter().filter_map(|segment| segment.state).collect();
+            prop_assert_eq!(states, [State::SynSent, State::Established, State::FinWait1, State::TimeWait]);
+        }
+    }
+
+    #[test]
+    fn skipped_bytes_leave_a_gap_of_their_length() {
+        let mut conversation = conversation(1, "127.0.0.1:5555", "127.0.0.1:40000");
+        conversation.accept();
+        conversation.stream(true, b"CNXN");
+        conversation.skip(true, 1000);
+        conversation.stream(true, b"OKAY");
+        let sequences: Vec<u32> = conversation
+            .take()
+            .iter()
+            .filter_map(|segment| match decode(&segment.frame.packet) {
+                Decoded::Tcp(tcp) if !tcp.payload.is_empty() => Some(tcp.sequence),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sequences[1].wrapping_sub(sequences[0]), 4 + 1000);
+    }
 }

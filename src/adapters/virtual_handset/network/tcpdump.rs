@@ -418,4 +418,291 @@ mod tests {
             assert!(parsed(line).is_err(), "{line}");
         }
     }
+
+    use crate::adapters::virtual_handset::firmware::model::{Faults, Userland};
+    use crate::adapters::virtual_handset::kernel::handset::Handset;
+    use crate::adapters::virtual_handset::kernel::signal::{self, Status};
+    use crate::adapters::virtual_handset::kernel::user::User;
+    use crate::adapters::virtual_handset::network::adb::{adb_closed, adb_opened, adb_traffic};
+    use crate::adapters::virtual_handset::network::exchange::{Protection, exchange};
+    use crate::adapters::virtual_handset::network::testing::{
+        Decoded, decode, end_of, handset, pass_time, read, read_capture, run, start, wish,
+    };
+    use std::time::Duration;
+
+    /// Captures one large exchange, then interrupts: the file, and what was said.
+    async fn capture_one(handset: &Handset, line: &str) -> (Status, Vec<u8>, String) {
+        let child = start(handset, tcpdump, line, User::root());
+        pass_time(handset, 1).await;
+        let answer = vec![b'.'; 400_000];
+        handset.with(|world| {
+            exchange(
+                world,
+                wish(Protection::Clear, b"GET / HTTP/1.1\r\n\r\n", &answer),
+            )
+            .unwrap()
+        });
+        pass_time(handset, 60).await;
+        handset.with(|world| world.processes.kill(child.pid, signal::TERM).ok());
+        let status = end_of(&child).await;
+        let said = String::from_utf8(read(handset, "/tcpdump.err")).unwrap();
+        (status, read(handset, "/c.pcap"), said)
+    }
+
+    /// The numbers of the last three lines.
+    fn numbers(said: &str) -> [usize; 3] {
+        let lines: Vec<&str> = said.lines().collect();
+        ["captured", "received by filter", "dropped by kernel"].map(|what| {
+            let line = lines.iter().find(|line| line.ends_with(what)).unwrap();
+            line.split(' ').next().unwrap().parse().unwrap()
+        })
+    }
+
+    #[tokio::test]
+    async fn it_says_what_it_listens_on_and_what_it_captured() {
+        let handset = handset(Userland::Toolbox43, Faults::default());
+        let (status, file, said) =
+            capture_one(&handset, "tcpdump -i any -p -s 0 -w /c.pcap tcp port 80").await;
+        assert_eq!(status, Status::Exited(0));
+        let first = "tcpdump: listening on any, link-type LINUX_SLL (Linux cooked), capture size 65535 bytes";
+        assert_eq!(said.lines().next(), Some(first));
+        let (_, packets) = read_capture(&file);
+        assert_eq!(numbers(&said), [packets.len(), packets.len(), 0]);
+        assert!(
+            packets
+                .iter()
+                .all(|(_, packet)| matches!(decode(packet), Decoded::Tcp(_)))
+        );
+        // The handset's civil time: 10 August 2014, shortly after midnight.
+        assert!(
+            packets
+                .iter()
+                .all(|(at, _)| (1_407_628_800..1_407_629_000).contains(at))
+        );
+    }
+
+    #[tokio::test]
+    async fn loss_is_told_and_leaves_less() {
+        let faults = Faults {
+            capture_loss_ppm: 100_000,
+            ..Faults::default()
+        };
+        let handset = handset(Userland::Toybox14, faults);
+        let (_, file, said) = capture_one(&handset, "tcpdump -i wlan0 -w /c.pcap").await;
+        let (link, packets) = read_capture(&file);
+        assert_eq!(link, 1);
+        let [captured, received, dropped] = numbers(&said);
+        assert_eq!(captured, packets.len());
+        assert_eq!(captured + dropped, received);
+        assert!((received / 20..received / 5).contains(&dropped), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_late_capture_misses_what_came_before() {
+        let faults = Faults {
+            capture_starts_after: Some(Duration::from_secs(5)),
+            ..Faults::default()
+        };
+        let handset = handset(Userland::Toybox14, faults);
+        let (_, file, said) = capture_one(&handset, "tcpdump -i any -w /c.pcap").await;
+        // Only the close, five seconds after the answer, is left of the exchange.
+        let (_, packets) = read_capture(&file);
+        assert!((1..6).contains(&packets.len()), "{}", packets.len());
+        assert_eq!(numbers(&said)[2], 0);
+    }
+
+    #[tokio::test]
+    async fn a_capture_that_dies_says_nothing() {
+        let faults = Faults {
+            capture_dies_after: Some(Duration::from_secs(3)),
+            ..Faults::default()
+        };
+        let handset = handset(Userland::Toybox14, faults);
+        let (status, file, said) = capture_one(&handset, "tcpdump -i any -U -w /c.pcap").await;
+        assert_eq!(status, Status::Signaled(9));
+        assert_eq!(said.lines().count(), 1);
+        assert!(read_capture(&file).1.len() > 10);
+        assert!(handset.with(|world| world.network.taps.is_empty()));
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_done_is_refused_in_tcpdumps_words() {
+        let handset = handset(Userland::Toolbox43, Faults::default());
+        let (status, out, said) = run(&handset, tcpdump, "tcpdump -i any", User::shell()).await;
+        assert_eq!((status, out.as_str()), (Status::Exited(1), ""));
+        assert_eq!(
+            said,
+            "tcpdump: any: You don't have permission to capture on that device\n(socket: Operation not permitted)\n"
+        );
+        let (status, _, said) = run(&handset, tcpdump, "tcpdump -i any not", User::root()).await;
+        assert_eq!(
+            (status, said.as_str()),
+            (Status::Exited(1), "tcpdump: syntax error\n")
+        );
+        let line = "tcpdump -i any -w /nowhere/c.pcap";
+        let (status, _, said) = run(&handset, tcpdump, line, User::root()).await;
+        assert_eq!(status, Status::Exited(1));
+        assert_eq!(
+            said,
+            "tcpdump: /nowhere/c.pcap: No such file or directory\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_count_ends_a_capture_and_text_has_a_line_for_each_packet() {
+        let handset = handset(Userland::Toybox14, Faults::default());
+        let child = start(&handset, tcpdump, "tcpdump -c 3 -n -i any", User::root());
+        pass_time(&handset, 1).await;
+        handset.with(|world| exchange(world, wish(Protection::Clear, b"a", b"b")).unwrap());
+        pass_time(&handset, 10).await;
+        assert_eq!(end_of(&child).await, Status::Exited(0));
+        let text = String::from_utf8(read(&handset, "/tcpdump.out")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(
+            lines[0].contains(" > 192.168.1.1.53: UDP, length 33"),
+            "{text}"
+        );
+        assert!(
+            lines[2].contains(" > 203.0.113.7.80: Flags [S], seq "),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn adbds_own_bytes_are_captured_unless_filtered_and_always_counted() {
+        let handset = handset(Userland::Toybox14, Faults::default());
+        let ends = (
+            "127.0.0.1:5555".parse().unwrap(),
+            "127.0.0.1:40123".parse().unwrap(),
+        );
+        let payload = vec![7; 10_000];
+        let talk = |handset: &Handset| {
+            handset.with(|world| {
+                adb_opened(world, ends.0, ends.1);
+                adb_traffic(world, ends.0, ends.1, true, &payload);
+                adb_traffic(world, ends.0, ends.1, false, &payload);
+            });
+        };
+        let all = start(&handset, tcpdump, "tcpdump -i any -w /c.pcap", User::root());
+        pass_time(&handset, 1).await;
+        talk(&handset);
+        let with_capture = handset.with(|world| world.network.counters.packets(Interface::Wifi));
+        handset.with(|world| world.processes.kill(all.pid, signal::INT).unwrap());
+        end_of(&all).await;
+        let (_, packets) = read_capture(&read(&handset, "/c.pcap"));
+        let mut sent = Vec::new();
+        let mut received = Vec::new();
+        for (_, packet) in &packets {
+            let Decoded::Tcp(tcp) = decode(packet) else {
+                panic!("only adbd talks");
+            };
+            let bytes = if tcp.source == ends.0 {
+                &mut sent
+            } else {
+                &mut received
+            };
+            bytes.extend(tcp.payload);
+        }
+        assert_eq!((&sent, &received), (&payload, &payload));
+        // The same again without a capture is counted the same, handshake aside.
+        talk(&handset);
+        let without = handset.with(|world| world.network.counters.packets(Interface::Wifi));
+        let again = without.since(with_capture);
+        let handshake = with_capture.sent.packets + with_capture.received.packets
+            - again.sent.packets
+            - again.received.packets;
+        assert_eq!(handshake, 3);
+        assert_eq!(with_capture.sent.bytes - again.sent.bytes, 60);
+        let filtered = start(
+            &handset,
+            tcpdump,
+            "tcpdump -i any -w /c.pcap not port 5555",
+            User::root(),
+        );
+        pass_time(&handset, 1).await;
+        talk(&handset);
+        handset.with(|world| {
+            adb_closed(world, ends.0, ends.1);
+            world.processes.kill(filtered.pid, signal::INT).unwrap();
+        });
+        end_of(&filtered).await;
+        assert_eq!(read_capture(&read(&handset, "/c.pcap")).1.len(), 0);
+    }
+
+    /// Another program's opinion of a capture; the test is skipped, and says so, where there is none.
+    #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::print_stderr,
+        reason = "a test may ask another program, and must say when it can not"
+    )]
+    async fn an_independent_reader_finds_nothing_wrong() {
+        let handset = handset(Userland::Toolbox43, Faults::default());
+        let child = start(&handset, tcpdump, "tcpdump -i any -w /c.pcap", User::root());
+        pass_time(&handset, 1).await;
+        handset.with(|world| {
+            for protection in [Protection::Clear, Protection::Tls] {
+                let request = b"GET / HTTP/1.1\r\nHost: api.example.org\r\n\r\n";
+                let answer = [
+                    &b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"[..],
+                    &[b'x'; 9000],
+                ]
+                .concat();
+                exchange(world, wish(protection, request, &answer)).unwrap();
+            }
+        });
+        pass_time(&handset, 60).await;
+        handset.with(|world| world.processes.kill(child.pid, signal::INT).unwrap());
+        end_of(&child).await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), read(&handset, "/c.pcap")).unwrap();
+        let fields = [
+            "-T",
+            "fields",
+            "-e",
+            "_ws.col.Info",
+            "-e",
+            "_ws.expert.message",
+        ];
+        let checks = [
+            "-o",
+            "ip.check_checksum:TRUE",
+            "-o",
+            "tcp.check_checksum:TRUE",
+            "-o",
+            "udp.check_checksum:TRUE",
+        ];
+        let asked = std::process::Command::new("tshark")
+            .arg("-r")
+            .arg(file.path())
+            .args(checks)
+            .args(fields)
+            .output();
+        let Ok(answer) = asked else {
+            eprintln!("SKIPPED: tshark is not installed; the capture was read by nobody else");
+            return;
+        };
+        let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+        for wrong in [
+            "incorrect",
+            "Bad checksum",
+            "Malformed",
+            "Retransmission",
+            "Out-Of-Order",
+            "unseen",
+            "not captured",
+            "Dup ACK",
+        ] {
+            assert!(!text.contains(wrong), "{wrong} in:\n{text}");
+        }
+        for right in [
+            "Standard query response",
+            "GET / HTTP/1.1",
+            "HTTP/1.1 200 OK",
+            "Client Hello",
+        ] {
+            assert!(text.contains(right), "no {right} in:\n{text}");
+        }
+    }
 }
