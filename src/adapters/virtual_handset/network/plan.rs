@@ -48,7 +48,9 @@ pub(super) fn lookup_at(world: &mut World, uid: u32, name: &str, at: Duration) -
         return nothing;
     }
     let addresses = world.network.addresses(name).to_vec();
-    if world.network.is_remembered(name, at) {
+    // Who asks for what has just been asked for waits for the same answer.
+    if let Some(answered) = world.network.remembered(name, at) {
+        let at = at.max(answered);
         return Found { at, addresses };
     }
     let Some(messages) = dns::lookup(world.random.random(), name, &addresses) else {
@@ -57,7 +59,7 @@ pub(super) fn lookup_at(world: &mut World, uid: u32, name: &str, at: Duration) -
     let answered = ask(world, uid, at, &messages);
     if !addresses.is_empty() {
         let ttl = Duration::from_secs(u64::from(dns::TTL_SECONDS));
-        world.network.remember(name, answered.saturating_add(ttl));
+        world.network.remember(name, answered, ttl);
     }
     Found {
         at: answered,

@@ -42,7 +42,8 @@ pub(crate) struct Network {
     /// Counts connections to the network; what was planned in an earlier one never passes.
     pub(super) era: u64,
     hosts: BTreeMap<String, Vec<Ipv4Addr>>,
-    remembered: BTreeMap<String, Duration>,
+    /// Names with the uptimes of their answer and of its end.
+    remembered: BTreeMap<String, (Duration, Duration)>,
     wifi: bool,
     /// Whether Wi-Fi is switched on, connected or not yet.
     pub(super) wanted: bool,
@@ -140,18 +141,19 @@ impl Network {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the resolver still knows a name, so that nothing is asked.
-    pub(super) fn is_remembered(&self, name: &str, now: Duration) -> bool {
-        let expires = self.remembered.get(&normal_name(name));
-        expires.is_some_and(|expires| *expires > now)
+    /// When the resolver has, or will have, the answer that it was given for a name and still remembers.
+    pub(super) fn remembered(&self, name: &str, now: Duration) -> Option<Duration> {
+        let (answered, expires) = *self.remembered.get(&normal_name(name))?;
+        (expires > now).then_some(answered)
     }
 
-    /// Lets the resolver remember a name.
-    pub(super) fn remember(&mut self, name: &str, until: Duration) {
+    /// Lets the resolver remember a name, from its answer on.
+    pub(super) fn remember(&mut self, name: &str, answered: Duration, ttl: Duration) {
         if self.remembered.len() >= MAX_REMEMBERED {
             self.remembered.clear();
         }
-        self.remembered.insert(normal_name(name), until);
+        let times = (answered, answered.saturating_add(ttl));
+        self.remembered.insert(normal_name(name), times);
     }
 
     /// A local address with the next free port.

@@ -42,6 +42,8 @@ struct Side {
     address: SocketAddr,
     next: u32,
     clock_offset: u32,
+    /// The timestamp it sent last, which the other side echoes.
+    stamp: u32,
     window: u16,
     hops: u8,
     identification: u16,
@@ -80,7 +82,9 @@ impl Conversation {
             address,
             next: random.random(),
             clock_offset: random.random(),
-            window: random.random_range(229..1369),
+            stamp: 0,
+            // Scaled by 64, room for the largest flight.
+            window: random.random_range(1500..4000),
             hops,
             identification: random.random(),
         };
@@ -283,7 +287,7 @@ impl Conversation {
         } else {
             &self.handset
         };
-        let echoed = acknowledges.map_or(0, |_| milliseconds.wrapping_add(echo.clock_offset));
+        let echoed = acknowledges.map_or(0, |_| echo.stamp);
         let destination = echo.address;
         let side = if outgoing {
             &mut self.handset
@@ -302,8 +306,8 @@ impl Conversation {
         header.psh = flags.push;
         header.ack = acknowledges.is_some();
         header.acknowledgment_number = acknowledges.unwrap_or(0);
-        let stamp =
-            TcpOptionElement::Timestamp(milliseconds.wrapping_add(side.clock_offset), echoed);
+        side.stamp = milliseconds.wrapping_add(side.clock_offset);
+        let stamp = TcpOptionElement::Timestamp(side.stamp, echoed);
         set_options(&mut header, flags.syn, stamp);
         let consumed =
             u32::try_from(payload.len()).unwrap_or(0) + u32::from(flags.syn) + u32::from(flags.fin);

@@ -643,13 +643,15 @@ mod tests {
         pass_time(&handset, 1).await;
         handset.with(|world| {
             for protection in [Protection::Clear, Protection::Tls] {
-                let request = b"GET / HTTP/1.1\r\nHost: api.example.org\r\n\r\n";
+                let request =
+                    b"GET / HTTP/1.1\r\nHost: api.example.org\r\nContent-Length: 300000\r\n\r\n";
+                let request = [&request[..], &[b'y'; 300_000]].concat();
                 let answer = [
                     &b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"[..],
                     &[b'x'; 9000],
                 ]
                 .concat();
-                exchange(world, wish(protection, request, &answer)).unwrap();
+                exchange(world, wish(protection, &request, &answer)).unwrap();
             }
         });
         pass_time(&handset, 60).await;
@@ -693,6 +695,7 @@ mod tests {
             "unseen",
             "not captured",
             "Dup ACK",
+            "Window Full",
         ] {
             assert!(!text.contains(wrong), "{wrong} in:\n{text}");
         }
