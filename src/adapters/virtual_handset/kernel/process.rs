@@ -211,6 +211,37 @@ impl Process {
         }
     }
 
+    /// Writes to a descriptor, whole even when a signal comes that a program may handle: that signal is taken, and given
+    /// when all is written. So does a program that only marks in its handler that it is to end.
+    pub(crate) async fn write_uninterrupted(
+        &mut self,
+        number: u32,
+        mut bytes: Bytes,
+    ) -> Result<Option<u8>, Stop> {
+        let pipe = match self.descriptors.get(&number) {
+            Some(Descriptor::Writer(pipe) | Descriptor::TerminalOutput(pipe, _)) => {
+                Arc::clone(pipe)
+            }
+            _ => {
+                return match self.write_to(number, bytes).await {
+                    Err(Stop::Killed(signal)) => {
+                        self.take_signal().map(Some).ok_or(Stop::Killed(signal))
+                    }
+                    other => other.map(|()| None),
+                };
+            }
+        };
+        let mut caught = None;
+        while !bytes.is_empty() {
+            match self.block(|wait| pipe.poll_write(&mut bytes, wait)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Stop::Killed(signal::PIPE)),
+                Err(stop) => caught = Some(self.take_signal().ok_or(stop)?),
+            }
+        }
+        Ok(caught)
+    }
+
     /// Reads from a descriptor; empty means the end.
     pub(crate) async fn read_from(
         &mut self,

@@ -149,10 +149,14 @@ fn flush(world: &mut World, key: (SocketAddr, SocketAddr)) {
     if !network.is_up(Interface::Wifi) {
         return;
     }
+    let mut taken = false;
     for segment in segments {
-        network.pass(&segment.frame, now, &mut world.random);
+        taken |= network.pass(&segment.frame, now, &mut world.random);
     }
-    world.announce();
+    // Only who captures is told, so that a capture whose filter leaves adbd out does not feed on its own output.
+    if taken {
+        world.announce();
+    }
 }
 
 /// IP and TCP header with timestamps.

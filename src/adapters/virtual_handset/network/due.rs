@@ -107,6 +107,7 @@ fn pass(world: &mut World, passing: &Passing) {
     if let Some((socket, state)) = passing.change {
         network.sockets.change(socket, state, now.uptime);
     }
-    network.pass(&passing.frame, now, &mut world.random);
-    world.announce();
+    if network.pass(&passing.frame, now, &mut world.random) {
+        world.announce();
+    }
 }

@@ -270,3 +270,135 @@ fn columns(totals: super::counters::Totals) -> String {
         received.bytes, received.packets, sent.bytes, sent.packets
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::virtual_handset::firmware::model::{Faults, Userland};
+    use crate::adapters::virtual_handset::network::frame::Carries;
+    use crate::adapters::virtual_handset::network::testing::firmware;
+    use std::time::Duration;
+
+    /// Uptime in seconds, with the handset booted at a full hour.
+    fn at(seconds: u64) -> Moment {
+        Moment {
+            uptime: Duration::from_secs(seconds),
+            unix_nanoseconds: 1_407_628_800_000_000_000
+                + i64::try_from(seconds).unwrap() * 1_000_000_000,
+        }
+    }
+
+    /// A handset that sent 100 and received 1500 bytes for an app, and asked a name with a tagged socket.
+    fn network(userland: Userland) -> Network {
+        let mut network = Network::new(&firmware(userland, Faults::default()));
+        let app = Owner {
+            uid: 10_052,
+            foreground: true,
+            tag: 0,
+        };
+        let tagged = Owner {
+            uid: 10_052,
+            foreground: false,
+            tag: 0xffff_ff82,
+        };
+        for (owner, outgoing, bytes) in [(app, true, 100), (app, false, 1500), (tagged, true, 60)] {
+            let kind = (outgoing, Carries::Tcp);
+            network
+                .counters
+                .count_bytes((Interface::Wifi, owner), kind, bytes);
+        }
+        network
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn android_4_3_prints_as_its_source_says() {
+        let mut network = network(Userland::Toolbox43);
+        assert_eq!(
+            dump(&mut network, &words("--poll"), at(60)),
+            "Forced poll\n"
+        );
+        // Layout and field names from AOSP 4.3; a device counts 14 more bytes a packet.
+        let expected = "\
+Active interfaces:
+  iface=wlan0 ident=[[type=WIFI, subType=COMBINED, networkId=\"lab\"]]
+Dev stats:
+  Pending bytes: 0
+  Complete history:
+  ident=[[type=WIFI, subType=COMBINED, networkId=\"lab\"]] uid=-1 set=ALL tag=0x0
+    NetworkStatsHistory: bucketDuration=3600000
+      bucketStart=1407628800000 activeTime=60000 rxBytes=1514 rxPackets=1 txBytes=188 txPackets=2 operations=0
+Xt stats:
+  Pending bytes: 0
+  Complete history:
+  ident=[[type=WIFI, subType=COMBINED, networkId=\"lab\"]] uid=-1 set=ALL tag=0x0
+    NetworkStatsHistory: bucketDuration=3600000
+      bucketStart=1407628800000 activeTime=60000 rxBytes=1500 rxPackets=1 txBytes=160 txPackets=2 operations=0
+UID stats:
+  Pending bytes: 0
+  Complete history:
+  ident=[[type=WIFI, subType=COMBINED, networkId=\"lab\"]] uid=10052 set=DEFAULT tag=0x0
+    NetworkStatsHistory: bucketDuration=7200000
+      bucketStart=1407628800000 activeTime=60000 rxBytes=0 rxPackets=0 txBytes=60 txPackets=1 operations=0
+  ident=[[type=WIFI, subType=COMBINED, networkId=\"lab\"]] uid=10052 set=FOREGROUND tag=0x0
+    NetworkStatsHistory: bucketDuration=7200000
+      bucketStart=1407628800000 activeTime=60000 rxBytes=1500 rxPackets=1 txBytes=100 txPackets=1 operations=0
+UID tag stats:
+  Pending bytes: 0
+  Complete history:
+  ident=[[type=WIFI, subType=COMBINED, networkId=\"lab\"]] uid=10052 set=DEFAULT tag=0xffffff82
+    NetworkStatsHistory: bucketDuration=7200000
+      bucketStart=1407628800000 activeTime=60000 rxBytes=0 rxPackets=0 txBytes=60 txPackets=1 operations=0
+";
+        assert_eq!(
+            dump(&mut network, &words("--full --uid --tag"), at(61)),
+            expected
+        );
+    }
+
+    #[test]
+    fn android_14_counts_in_seconds_and_shows_its_maps() {
+        let mut network = network(Userland::Toybox14);
+        dump(&mut network, &words("--poll"), at(60));
+        let text = dump(&mut network, &words("detail"), at(61));
+        let ident = "ident=[{type=1, ratType=COMBINED, wifiNetworkKey=\"lab\"wpa2-psk, metered=false, defaultNetwork=true, oemManaged=OEM_NONE, subId=-1}]";
+        let xt = format!(
+            "Xt stats:\n  Pending bytes: 0\n  History since boot:\n  {ident} uid=-1 set=ALL tag=0x0\n    NetworkStatsHistory: bucketDuration=3600\n      st=1407628800 rb=1500 rp=1 tb=160 tp=2 op=0\n"
+        );
+        assert!(text.contains(&xt), "{text}");
+        assert!(
+            text.contains("Dev stats:\n  Pending bytes: \n  History since boot:\nXt"),
+            "{text}"
+        );
+        let maps = "  mAppUidStatsMap:\n    uid rxBytes rxPackets txBytes txPackets\n    10052 1500 1 160 2\n  mStatsMapA:\n    ifaceIndex ifaceName tag_hex uid_int cnt_set rxBytes rxPackets txBytes txPackets\n    20 wlan0 0x0 10052 0 0 0 60 1\n    20 wlan0 0xffffff82 10052 0 0 0 60 1\n    20 wlan0 0x0 10052 1 1500 1 100 1\n";
+        assert!(text.contains(maps), "{text}");
+    }
+
+    #[test]
+    fn the_service_polls_by_itself_every_half_hour_and_keeps_small_numbers_pending() {
+        let mut network = network(Userland::Toolbox43);
+        let text = dump(&mut network, &words("--uid"), at(1799));
+        assert!(!text.contains("uid=10052"), "{text}");
+        let text = dump(&mut network, &words("--uid"), at(1801));
+        assert!(text.contains("activeTime=1800000 rxBytes=1500"), "{text}");
+        assert!(
+            text.contains("UID stats:\n  Pending bytes: 1660\n  History since boot:"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_passed_before_wifi_went_stays_with_its_network() {
+        let mut network = network(Userland::Toolbox43);
+        network.set_wifi(false, at(10));
+        let text = dump(&mut network, &words("--uid"), at(11));
+        assert!(text.starts_with("Active interfaces:\nDev stats:"), "{text}");
+        assert!(
+            text.contains("networkId=\"lab\"]] uid=10052 set=FOREGROUND"),
+            "{text}"
+        );
+    }
+}

@@ -172,14 +172,12 @@ impl Network {
             .open(Protocol::Udp, ends, (uid, false), State::Established)
     }
 
-    /// One packet passes its interface now: it is counted, and captures see it.
-    pub(super) fn pass(&mut self, frame: &Frame, now: Moment, random: &mut impl Rng) {
+    /// One packet passes its interface now: it is counted, and captures see it. Whether one took it.
+    pub(super) fn pass(&mut self, frame: &Frame, now: Moment, random: &mut impl Rng) -> bool {
         self.catch_up(now);
         self.counters.count(frame);
-        if !self.taps.is_empty() {
-            let at = (now.uptime, now.unix_nanoseconds);
-            self.taps.offer(frame, at, &self.config, random);
-        }
+        let at = (now.uptime, now.unix_nanoseconds);
+        self.taps.offer(frame, at, &self.config, random)
     }
 
     /// Whether an interface carries packets.
@@ -192,6 +190,9 @@ impl Network {
 
     /// Holds the periodic poll that was due before now.
     pub(super) fn catch_up(&mut self, now: Moment) {
+        if !self.history.is_behind(now.uptime) {
+            return;
+        }
         let ident = self.ident();
         self.history.catch_up(&self.counters, ident.as_deref(), now);
     }

@@ -195,6 +195,12 @@ impl Default for History {
 }
 
 impl History {
+    /// Whether a periodic poll was due since the last one.
+    pub(super) fn is_behind(&self, uptime: Duration) -> bool {
+        let period = POLL_PERIOD.as_secs().max(1);
+        uptime.as_secs() / period > self.last_poll.as_secs() / period
+    }
+
     /// Holds the periodic poll that was due since the last call. To be called before anything is counted: then the
     /// counters are still what they were at the instant of that poll.
     pub(super) fn catch_up(&mut self, counters: &Counters, ident: Option<&str>, now: Moment) {

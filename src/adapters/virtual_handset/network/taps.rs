@@ -10,8 +10,9 @@ use super::filter::Filter;
 use super::frame::{self, Frame, Interface};
 use super::view::View;
 
-/// Bytes that wait for a capture program; libpcap's default buffer.
-const MAX_QUEUED_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes that wait for a capture program. More than libpcap's 2 MiB: simulated time can run ahead of the program's
+/// reader, which on a real handset would have had that time.
+const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
 
 /// Capture programs at the same time.
 const MAX_TAPS: usize = 16;
@@ -149,14 +150,15 @@ impl Taps {
         taken
     }
 
-    /// Shows one packet to every tap.
+    /// Shows one packet to every tap; whether one took it.
     pub(super) fn offer(
         &mut self,
         frame: &Frame,
         (now, unix_nanoseconds): (Duration, i64),
         config: &Config,
         random: &mut impl Rng,
-    ) {
+    ) -> bool {
+        let mut taken = false;
         for tap in self.open.values_mut() {
             let here = tap.wanted.interface.is_none_or(|at| at == frame.interface);
             if !here || now < tap.deaf_until || !tap.wanted.filter.accepts(&View::of(frame)) {
@@ -173,7 +175,9 @@ impl Taps {
             }
             tap.queued_bytes = bytes;
             tap.queue.push_back(captured);
+            taken = true;
         }
+        taken
     }
 }
 

@@ -15,7 +15,7 @@ use super::due::Due;
 use super::filter::Filter;
 use super::frame::Interface;
 use super::pcap;
-use super::taps::{Captured, Link, Statistics, TapId, Wanted};
+use super::taps::{Link, Statistics, TapId, Wanted};
 
 /// Packets written before others get their turn.
 const BATCH: usize = 256;
@@ -166,6 +166,17 @@ fn open_tap(process: &Process, options: &Options, filter: Filter) -> Option<TapI
     })
 }
 
+/// A capture under way.
+struct Capture<'a> {
+    process: &'a mut Process,
+    options: &'a Options,
+    output: Output,
+    tap: TapId,
+    captured: u64,
+    /// A signal has come that ends a capture in good order.
+    interrupted: bool,
+}
+
 async fn capture(
     process: &mut Process,
     options: &Options,
@@ -174,20 +185,20 @@ async fn capture(
 ) -> Result<u8, Stop> {
     let link = options.interface.map_or(Link::Cooked, |_| Link::Ethernet);
     process.complain(greeting(options, link, output)).await?;
-    if let Output::Records(descriptor) = output {
-        let header = pcap::file_header(link, options.snapshot_bytes);
-        process.write_to(descriptor, header.into()).await?;
-    }
-    let mut captured = 0;
-    let ended = pump(process, options, output, tap, &mut captured).await;
-    let ended = match ended {
-        // SIGINT, SIGTERM and SIGHUP end a capture in good order: what is queued is still written.
-        Err(Stop::Killed(_)) if process.take_signal().is_some() => {
-            drain(process, options, output, tap, &mut captured).await
-        }
-        other => other,
+    let mut capture = Capture {
+        process,
+        options,
+        output,
+        tap,
+        captured: 0,
+        interrupted: false,
     };
-    ended?;
+    if let Output::Records(_) = output {
+        let header = pcap::file_header(link, options.snapshot_bytes);
+        capture.write(header.into()).await?;
+    }
+    capture.pump().await?;
+    let captured = capture.captured;
     let statistics = process
         .handset
         .with(|world| world.network.taps.statistics(tap));
@@ -195,66 +206,62 @@ async fn capture(
     Ok(0)
 }
 
-/// Writes what comes, until enough has come.
-async fn pump(
-    process: &mut Process,
-    options: &Options,
-    output: Output,
-    tap: TapId,
-    captured: &mut u64,
-) -> Result<(), Stop> {
-    loop {
-        if drain(process, options, output, tap, captured).await.is_ok() {
-            if options.count.is_some_and(|count| *captured >= count) {
+impl Capture<'_> {
+    /// Writes what comes, until enough has come or a signal does; what is queued by then is still written.
+    async fn pump(&mut self) -> Result<(), Stop> {
+        loop {
+            self.drain().await?;
+            if self.interrupted || self.is_enough() {
                 return Ok(());
             }
-            process.changed().await?;
-        } else {
-            process.check()?;
-            return Err(Stop::Killed(
-                crate::adapters::virtual_handset::kernel::signal::PIPE,
-            ));
+            if let Err(stop) = self.process.changed().await {
+                self.process.take_signal().ok_or(stop)?;
+                self.interrupted = true;
+            }
         }
     }
-}
 
-/// Writes what is queued, each packet at once.
-async fn drain(
-    process: &mut Process,
-    options: &Options,
-    output: Output,
-    tap: TapId,
-    captured: &mut u64,
-) -> Result<(), Stop> {
-    loop {
-        let left = options.count.map_or(u64::MAX, |count| count - *captured);
-        let limit = BATCH.min(usize::try_from(left).unwrap_or(BATCH));
-        let batch = process
-            .handset
-            .with(|world| world.network.taps.take(tap, limit));
-        if batch.is_empty() {
-            return Ok(());
-        }
-        for packet in batch {
-            write_packet(process, options, output, &packet).await?;
-            *captured += 1;
+    /// Writes what is queued, each packet at once.
+    async fn drain(&mut self) -> Result<(), Stop> {
+        loop {
+            let left = self
+                .options
+                .count
+                .map_or(u64::MAX, |count| count.saturating_sub(self.captured));
+            let limit = BATCH.min(usize::try_from(left).unwrap_or(BATCH));
+            let tap = self.tap;
+            let batch = self
+                .process
+                .handset
+                .with(|world| world.network.taps.take(tap, limit));
+            if batch.is_empty() {
+                return Ok(());
+            }
+            for packet in batch {
+                let bytes = match self.output {
+                    Output::Records(_) => pcap::record(&packet),
+                    Output::Lines => pcap::line(&packet, self.options.quiet).into_bytes(),
+                };
+                self.write(bytes.into()).await?;
+                self.captured += 1;
+            }
         }
     }
-}
 
-async fn write_packet(
-    process: &mut Process,
-    options: &Options,
-    output: Output,
-    packet: &Captured,
-) -> Result<(), Stop> {
-    match output {
-        Output::Records(descriptor) => {
-            process
-                .write_to(descriptor, Bytes::from(pcap::record(packet)))
-                .await
-        }
-        Output::Lines => process.print(pcap::line(packet, options.quiet)).await,
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Stop> {
+        let descriptor = match self.output {
+            Output::Records(descriptor) => descriptor,
+            Output::Lines => OUTPUT,
+        };
+        let caught = self.process.write_uninterrupted(descriptor, bytes).await?;
+        self.interrupted |= caught.is_some();
+        Ok(())
+    }
+
+    fn is_enough(&self) -> bool {
+        self.options
+            .count
+            .is_some_and(|count| self.captured >= count)
     }
 }
 
