@@ -163,6 +163,9 @@ impl Taken {
             self.ids.insert(id.to_owned(), span);
             return Some(());
         };
+        if problems.is_full() {
+            return None;
+        }
         let Position { line, column } = Position::of(source, first.offset);
         let message =
             format!("id `{id}` is taken: first at line {line}, column {column}, and again here");
@@ -183,6 +186,9 @@ impl Taken {
             self.values.insert(key, span);
             return Some(());
         };
+        if problems.is_full() {
+            return None;
+        }
         let Position { line, column } = Position::of(source, first.offset);
         let message =
             format!("the same value as at line {line}, column {column}: a finding could be either");

@@ -28,7 +28,7 @@ impl Problems {
     pub fn push(&mut self, span: Span, message: impl Into<String>, hint: Option<String>) {
         let message = message.into();
         let is_known = |old: &Problem| old.span == span && old.message == message;
-        if self.found.len() < MAX_PROBLEMS && !self.found.iter().any(is_known) {
+        if !self.is_full() && !self.found.iter().any(is_known) {
             self.found.push(Problem {
                 span,
                 message,
@@ -48,6 +48,12 @@ impl Problems {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Whether no more are taken: whoever finds the next one need not describe it.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.found.len() >= MAX_PROBLEMS
     }
 
     /// How many there are.
@@ -147,6 +153,9 @@ impl<'a> Fields<'a> {
                 continue;
             }
             has_unknown_keys = true;
+            if problems.is_full() {
+                break;
+            }
             if planned.contains(&entry.key.as_str()) {
                 let message = format!("`{}` is not supported by this version", entry.key);
                 problems.push(entry.key_span, message, None);

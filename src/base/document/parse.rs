@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Nodes of a tree, those that aliases copy included.
 pub const MAX_NODES: usize = 100_000;
+/// A text with so many mistakes is read no further.
+const MAX_PROBLEMS: usize = 1000;
 /// How deep collections may be nested.
 pub const MAX_DEPTH: usize = 48;
 
@@ -56,6 +58,9 @@ pub fn read(text: &str) -> (Option<Node>, Vec<Problem>) {
         };
         if let Err(fatal) = step {
             composer.problems.push(fatal);
+            return (None, composer.problems);
+        }
+        if composer.problems.len() >= MAX_PROBLEMS {
             return (None, composer.problems);
         }
     }
@@ -571,6 +576,23 @@ mod tests {
         }
         let long = "#".repeat(MAX_TEXT_BYTES + 1);
         assert!(parse(&long).unwrap_err().message.contains("longer than"));
+    }
+
+    #[test]
+    fn a_file_of_mistakes_alone_is_not_read_to_its_end() {
+        let (node, problems) = read(&"a: 1\n".repeat(20_000));
+        assert_eq!((node, problems.len()), (None, MAX_PROBLEMS));
+    }
+
+    #[test]
+    fn other_line_ends_and_a_mark_of_byte_order_change_nothing() {
+        let node = parse("\u{feff}a: 1\r\nb:\r\n  - x\r\n").unwrap();
+        let Content::Mapping(entries) = node.content else {
+            panic!("not a mapping");
+        };
+        let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["a", "b"]);
+        assert_eq!(entries[0].value.content, Content::Integer(1));
     }
 
     fn assert_inside(text: &str, node: &Node) {

@@ -102,6 +102,9 @@ impl Ids {
     ) -> Option<String> {
         let id = slug(node, "an id", problems)?;
         if let Some(first) = self.seen.get(&id) {
+            if problems.is_full() {
+                return None;
+            }
             let Position { line, column } = Position::of(source, first.offset);
             let message = format!(
                 "id `{id}` is taken: first at line {line}, column {column}, and again here"
