@@ -248,12 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn reads_every_format() {
-        let cases: [(&str, Seen<'_>); 7] = [
+    fn reads_threadtime() {
+        let time = "08-10 14:03:05.120";
+        let cases: [(&str, Seen<'_>); 3] = [
             (
                 "08-10 14:03:05.120  1023  1044 D HttpClient: POST http://example.org/: ok\r\n",
                 (
-                    Some("08-10 14:03:05.120"),
+                    Some(time),
                     None,
                     1023,
                     Some(1044),
@@ -277,7 +278,7 @@ mod tests {
             (
                 "08-10 14:03:05.120  1023  1044 W Empty   : ",
                 (
-                    Some("08-10 14:03:05.120"),
+                    Some(time),
                     None,
                     1023,
                     Some(1044),
@@ -286,17 +287,19 @@ mod tests {
                     "",
                 ),
             ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(seen(line), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn reads_time_and_brief() {
+        let time = Some("08-10 14:03:05.120");
+        let cases: [(&str, Seen<'_>); 4] = [
             (
                 "08-10 14:03:05.120 I/sometag (  190): message",
-                (
-                    Some("08-10 14:03:05.120"),
-                    None,
-                    190,
-                    None,
-                    Level::Info,
-                    "sometag",
-                    "message",
-                ),
+                (time, None, 190, None, Level::Info, "sometag", "message"),
             ),
             (
                 "V/brief(2): a (3): b",
@@ -308,15 +311,7 @@ mod tests {
             ),
             (
                 "08-10 14:03:05.120 F/tag( 1000: 190): x",
-                (
-                    Some("08-10 14:03:05.120"),
-                    Some("1000"),
-                    190,
-                    None,
-                    Level::Fatal,
-                    "tag",
-                    "x",
-                ),
+                (time, Some("1000"), 190, None, Level::Fatal, "tag", "x"),
             ),
         ];
         for (line, expected) in cases {

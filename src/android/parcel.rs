@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn truncation_is_told() {
         for end in 0..IMEI.len() {
-            if let Ok(parcel) = Parcel::parse(&IMEI[..end]) {
+            if let Ok(parcel) = Parcel::parse(IMEI.get(..end).unwrap()) {
                 let text = parcel.text();
                 assert!(
                     matches!(text, Err(ParcelError::Truncated))

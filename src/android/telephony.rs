@@ -73,94 +73,99 @@ impl Call {
 const CALLER: &str = "com.android.shell";
 
 /// The calls that may answer an identifier, best first, for an API level and a subscription.
-///
-/// Sources: `IPhoneSubInfo.aidl` of Android 4.2 and 4.3 (the latter added `getGroupIdLevel1`),
-/// 5.0, 10 and 11; builds between 5.1 and 10 exist with and without `getGroupIdLevel1(String)`,
-/// and builds of 13 and later with and without `getGroupIdLevel2`.
 #[must_use]
 pub fn identifier_calls(identifier: Identifier, api: u32, subscription: i32) -> Vec<Call> {
-    let call = |code, arguments| Call {
-        service: "iphonesubinfo",
-        code,
-        arguments,
+    let slot = match identifier {
+        Identifier::Imei(slot) => slot.cast_signed(),
+        _ => 0,
     };
-    let package = || Argument::Text(CALLER.to_owned());
-    // The three shapes of arguments: none or a package, a slot or subscription and a package.
-    let own = |code| match api {
-        ..=21 => call(code, vec![]),
-        22..=29 => call(code, vec![package()]),
-        _ => call(code, vec![package(), Argument::NullText]),
-    };
-    let of = |number, code| match api {
-        ..=21 => call(code, vec![Argument::Int(number)]),
-        22..=29 => call(code, vec![Argument::Int(number), package()]),
-        _ => call(
-            code,
-            vec![Argument::Int(number), package(), Argument::NullText],
-        ),
-    };
-    let sub = |code| of(subscription, code);
-    // 5.0 takes a subscription as a long.
-    let long = |code| call(code, vec![Argument::Long(i64::from(subscription))]);
+    let table = candidates(identifier, api);
+    table
+        .iter()
+        .map(|(code, form)| {
+            let package = || Argument::Text(CALLER.to_owned());
+            let mut arguments = match form {
+                Form::Plain => vec![],
+                Form::Package | Form::Own => vec![package()],
+                Form::Slot => vec![Argument::Int(slot), package()],
+                Form::Sub => vec![Argument::Int(subscription), package()],
+                Form::LongSlot => vec![Argument::Long(slot.into())],
+                Form::LongSub => vec![Argument::Long(subscription.into())],
+                Form::MultiSim => vec![Argument::Int(slot)],
+            };
+            if api >= 30 && !matches!(form, Form::Package) {
+                // Android 11 added the caller's attribution tag.
+                arguments.push(Argument::NullText);
+            }
+            let service = match form {
+                Form::MultiSim => "iphonesubinfo_msim",
+                _ => "iphonesubinfo",
+            };
+            Call {
+                service,
+                code: *code,
+                arguments,
+            }
+        })
+        .collect()
+}
+
+/// What a method of `IPhoneSubInfo` takes.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Nothing.
+    Plain,
+    /// A package and nothing else, in every version.
+    Package,
+    /// A package.
+    Own,
+    /// A slot and a package.
+    Slot,
+    /// A subscription and a package.
+    Sub,
+    /// A slot as 64 bits.
+    LongSlot,
+    /// A subscription as 64 bits.
+    LongSub,
+    /// A slot, asked of Qualcomm's multi-SIM service of 4.x, beside the AOSP one.
+    MultiSim,
+}
+
+/// Methods by their place in `IPhoneSubInfo.aidl`, best first.
+///
+/// Sources: that file in Android 4.3 (which added `getGroupIdLevel1`), 5.0, 10 and 11. Builds
+/// between 5.1 and 10 exist with and without `getGroupIdLevel1(String)`, and builds of 13 and later
+/// with and without `getGroupIdLevel2`, so both places are listed.
+const fn candidates(identifier: Identifier, api: u32) -> &'static [(u32, Form)] {
+    use Form::{LongSlot, LongSub, MultiSim, Own, Package, Plain, Slot, Sub};
     match (identifier, api) {
-        (Identifier::Imei(0), ..=20) => vec![own(1)],
-        (Identifier::Imei(slot), ..=20) => vec![Call {
-            // Qualcomm's multi-SIM service of 4.x, beside the AOSP one.
-            service: "iphonesubinfo_msim",
-            ..of(slot.cast_signed(), 1)
-        }],
-        (Identifier::Imsi, ..=17) => vec![own(3)],
-        (Identifier::Iccid, ..=17) => vec![own(4)],
-        (Identifier::Line1, ..=17) => vec![own(5)],
-        (Identifier::Imsi, ..=20) => vec![own(3)],
-        (Identifier::Iccid, ..=20) => vec![own(5)],
-        (Identifier::Line1, ..=20) => vec![own(6)],
-        (Identifier::Imei(slot), 21) => {
-            let by_slot = call(2, vec![Argument::Long(i64::from(slot))]);
-            if slot == 0 {
-                vec![own(1), by_slot]
-            } else {
-                vec![by_slot]
-            }
-        }
-        (Identifier::Imsi, 21) => vec![own(6), long(7)],
-        (Identifier::Iccid, 21) => vec![own(10), long(11)],
-        (Identifier::Line1, 21) => vec![own(12), long(13)],
-        (Identifier::Imei(slot), 22..=29) => {
-            let by_slot = of(slot.cast_signed(), 3);
-            if slot == 0 {
-                vec![by_slot, own(1)]
-            } else {
-                vec![by_slot]
-            }
-        }
-        (Identifier::Imsi, 22..=29) => vec![own(7), sub(8)],
-        (Identifier::Iccid, 22..=29) => vec![own(11), sub(12), own(10), sub(11)],
-        (Identifier::Line1, 22..=29) => vec![own(13), sub(14), own(12), sub(13)],
-        (Identifier::Imei(slot), _) => {
-            let by_slot = of(slot.cast_signed(), 4);
-            if slot == 0 {
-                vec![by_slot, own(2), call(1, vec![package()])]
-            } else {
-                vec![by_slot]
-            }
-        }
-        (Identifier::Imsi, _) => vec![own(9), call(8, vec![package()]), sub(10)],
-        (Identifier::Iccid, _) => vec![
-            own(13),
-            call(12, vec![package()]),
-            sub(14),
-            own(14),
-            sub(15),
-        ],
-        (Identifier::Line1, _) => vec![own(15), sub(16), own(16), sub(17)],
+        (Identifier::Imei(0), ..=20) => &[(1, Plain)],
+        (Identifier::Imei(_), ..=20) => &[(1, MultiSim)],
+        (Identifier::Imsi, ..=20) => &[(3, Plain)],
+        (Identifier::Iccid, ..=20) => &[(5, Plain)],
+        (Identifier::Line1, ..=20) => &[(6, Plain)],
+        (Identifier::Imei(0), 21) => &[(1, Plain), (2, LongSlot)],
+        (Identifier::Imei(_), 21) => &[(2, LongSlot)],
+        (Identifier::Imsi, 21) => &[(6, Plain), (7, LongSub)],
+        (Identifier::Iccid, 21) => &[(10, Plain), (11, LongSub)],
+        (Identifier::Line1, 21) => &[(12, Plain), (13, LongSub)],
+        (Identifier::Imei(0), 22..=29) => &[(3, Slot), (1, Own)],
+        (Identifier::Imei(_), 22..=29) => &[(3, Slot)],
+        (Identifier::Imsi, 22..=29) => &[(7, Own), (8, Sub)],
+        (Identifier::Iccid, 22..=29) => &[(11, Own), (12, Sub), (10, Own), (11, Sub)],
+        (Identifier::Line1, 22..=29) => &[(13, Own), (14, Sub), (12, Own), (13, Sub)],
+        (Identifier::Imei(0), _) => &[(4, Slot), (2, Own), (1, Package)],
+        (Identifier::Imei(_), _) => &[(4, Slot)],
+        (Identifier::Imsi, _) => &[(9, Own), (8, Package), (10, Sub)],
+        (Identifier::Iccid, _) => &[(13, Own), (12, Package), (14, Sub), (14, Own), (15, Sub)],
+        (Identifier::Line1, _) => &[(15, Own), (16, Sub), (16, Own), (17, Sub)],
     }
 }
 
-/// The calls that send a text message and have the platform store it, best first.
+/// The call that sends a text message and has the platform store it.
 ///
 /// Before 5.1 the platform does not store what a caller sends through the service (the caller
-/// does), so there the message is sent from the messaging app's own screen and this is empty.
+/// does), so there the message is sent from the messaging app's own screen and this is `None`.
 /// Sources: `ISms.aidl` of Android 11; for 5.1 to 10 the place that public tools use.
 #[must_use]
 pub fn send_text_call(api: u32, subscription: i32, number: &str, text: &str) -> Option<Call> {

@@ -3,5 +3,6 @@
 pub mod bytes;
 pub mod deadline;
 pub mod document;
+pub mod pattern;
 pub mod secret;
 pub mod text;

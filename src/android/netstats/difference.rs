@@ -115,13 +115,12 @@ mod tests {
     use super::*;
 
     fn dump(rows: &[(&str, i64, &str, &str, u64)]) -> Netstats {
-        let mut text = String::new();
-        for (section, uid, set, tag, sent) in rows {
-            text += &format!(
+        let record = |(section, uid, set, tag, sent): &(&str, i64, &str, &str, u64)| {
+            format!(
                 "{section} stats:\n  Complete history:\n  ident=[{{type=1, metered=false}}] uid={uid} set={set} tag={tag}\n    NetworkStatsHistory: bucketDuration=7200\n      st=1 rb=1 rp=1 tb={sent} tp=1 op=0\n"
-            );
-        }
-        Netstats::parse(&text)
+            )
+        };
+        Netstats::parse(&rows.iter().map(record).collect::<String>())
     }
 
     #[test]

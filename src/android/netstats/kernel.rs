@@ -79,7 +79,7 @@ pub fn qtaguid(text: &str) -> Option<Vec<UidBytes>> {
         ) else {
             continue;
         };
-        let total = totals.entry(uid).or_insert(UidBytes {
+        let total = totals.entry(uid).or_insert_with(|| UidBytes {
             uid,
             ..UidBytes::default()
         });
