@@ -6,4 +6,5 @@ pub mod journal;
 pub mod journal_file;
 pub mod review;
 pub mod service;
+pub mod session;
 pub mod undo;
