@@ -11,5 +11,6 @@ pub mod golden;
 pub mod outcome;
 pub mod persona;
 pub mod ports;
+pub mod report;
 pub mod scenario;
 pub mod wire;

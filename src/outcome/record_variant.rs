@@ -66,6 +66,16 @@ pub fn record_variant(
     }
 }
 
+/// What was not observed, in the words of a record: what a comparison with a golden must know.
+#[must_use]
+pub fn blind(persona: &Persona, verdicts: &VariantVerdicts) -> Vec<String> {
+    let mut redactor = Redactor::new(persona);
+    let reasons = verdicts.blind.iter();
+    reasons
+        .map(|reason| redactor.apply(&reason.stable()))
+        .collect()
+}
+
 /// The record of one claim.
 #[must_use]
 pub fn record_claim(verdict: &ClaimVerdict) -> ClaimRecord {

@@ -1,0 +1,14 @@
+//! A finished run as text: for people, for programs, for CI servers. Made from the run record alone,
+//! so that a report can be made again at any time; prints nothing.
+
+pub mod diff;
+pub mod disclosed;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod human;
+pub mod json;
+pub mod junit;
+pub mod matrix;
+pub mod next;
+pub mod style;
+pub mod words;
