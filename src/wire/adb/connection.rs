@@ -432,3 +432,445 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    const TOKEN: [u8; TOKEN_LEN] = [7; TOKEN_LEN];
+
+    fn config(side: Side, max_payload: u32) -> Config {
+        let banner = match side {
+            Side::Host { .. } => b"host::".to_vec(),
+            Side::Device { .. } => b"device::ro.product.name=n;".to_vec(),
+        };
+        Config {
+            side,
+            version: 0x0100_0001,
+            max_payload,
+            banner,
+            limits: Limits {
+                max_streams: 4,
+                max_backlog: 50,
+                max_unsent: 1000,
+            },
+        }
+    }
+
+    fn host() -> Connection {
+        Connection::new(config(Side::Host { keys: 0 }, 4096))
+    }
+
+    fn device() -> Connection {
+        Connection::new(config(Side::Device { auth: false }, 4096))
+    }
+
+    fn events(connection: &mut Connection) -> Vec<Event> {
+        std::iter::from_fn(|| connection.poll_event()).collect()
+    }
+
+    fn packets(connection: &mut Connection) -> Vec<Packet> {
+        std::iter::from_fn(|| connection.poll_packet()).collect()
+    }
+
+    /// Carries packets until there are none, and gives both sides' events.
+    fn settle(host: &mut Connection, device: &mut Connection) -> (Vec<Event>, Vec<Event>) {
+        let mut seen = (Vec::new(), Vec::new());
+        loop {
+            let (to_device, to_host) = (host.poll_packet(), device.poll_packet());
+            if to_device.is_none() && to_host.is_none() {
+                seen.0.extend(events(host));
+                seen.1.extend(events(device));
+                return seen;
+            }
+            to_device
+                .into_iter()
+                .for_each(|packet| device.handle_packet(packet).unwrap());
+            to_host
+                .into_iter()
+                .for_each(|packet| host.handle_packet(packet).unwrap());
+            seen.0.extend(events(host));
+            seen.1.extend(events(device));
+        }
+    }
+
+    fn online() -> (Connection, Connection) {
+        let (mut host, mut device) = (host(), device());
+        settle(&mut host, &mut device);
+        assert!(host.agreement().is_some() && device.agreement().is_some());
+        (host, device)
+    }
+
+    /// Both sides of one open stream.
+    fn opened(host: &mut Connection, device: &mut Connection) -> (StreamId, StreamId) {
+        let ours = host.open("shell:id").unwrap();
+        let (_, asked) = settle(host, device);
+        let [Event::OpenRequested { stream, service }] = &asked[..] else {
+            panic!("{asked:?}");
+        };
+        assert_eq!(service, "shell:id");
+        device.serve(*stream);
+        let (answered, _) = settle(host, device);
+        assert_eq!(answered, [Event::Opened { stream: ours }]);
+        (ours, *stream)
+    }
+
+    fn handle(connection: &mut Connection, command: Command, arg0: u32, arg1: u32, bytes: &str) {
+        let payload = Bytes::copy_from_slice(bytes.as_bytes());
+        let packet = Packet::new(command, arg0, arg1, payload);
+        connection.handle_packet(packet).unwrap();
+    }
+
+    #[test]
+    fn agrees_on_the_lower_version_and_payload() {
+        let mut host = Connection::new(config(Side::Host { keys: 0 }, 1 << 20));
+        let mut old = config(Side::Device { auth: false }, 4096);
+        old.version = 0x0100_0000;
+        let mut device = Connection::new(old);
+        settle(&mut host, &mut device);
+        for side in [&host, &device] {
+            let agreed = side.agreement().unwrap();
+            assert_eq!((agreed.version, agreed.max_payload), (0x0100_0000, 4096));
+        }
+        assert_eq!(host.agreement().unwrap().banner.state, "device");
+        assert_eq!(device.agreement().unwrap().banner.state, "host");
+        let long = "x".repeat(4096);
+        assert_eq!(
+            host.open(&long),
+            Err(OpenError::ServiceTooLong {
+                len: 4097,
+                limit: 4096
+            })
+        );
+        assert!(host.open(&long[..4095]).is_ok());
+        assert_eq!(host.open("a\0b"), Err(OpenError::NulInService));
+    }
+
+    #[test]
+    fn a_host_signs_with_each_key_and_then_offers_the_public_one() {
+        let mut host = Connection::new(config(Side::Host { keys: 2 }, 4096));
+        assert_eq!(host.open("x"), Err(OpenError::NotConnected));
+        packets(&mut host);
+        let challenge = Packet::new(Command::Auth, 1, 0, Bytes::copy_from_slice(&TOKEN));
+        for key in 0..2 {
+            host.handle_packet(challenge.clone()).unwrap();
+            let token = TOKEN;
+            assert_eq!(events(&mut host), [Event::SignatureWanted { key, token }]);
+            host.sign(vec![1, 2]);
+            let signed = Packet::new(Command::Auth, 2, 0, Bytes::from_static(&[1, 2]));
+            assert_eq!(packets(&mut host), [signed]);
+        }
+        host.handle_packet(challenge.clone()).unwrap();
+        assert_eq!(events(&mut host), [Event::PublicKeyWanted]);
+        host.offer_public_key("key me@here");
+        let offered = Packet::new(Command::Auth, 3, 0, Bytes::from_static(b"key me@here\0"));
+        assert_eq!(packets(&mut host), [offered]);
+        host.handle_packet(challenge).unwrap();
+        assert_eq!(events(&mut host), []);
+        handle(&mut host, Command::Connect, 0x0100_0001, 4096, "device::");
+        assert!(matches!(events(&mut host)[..], [Event::Connected(_)]));
+    }
+
+    #[test]
+    fn a_device_asks_until_it_trusts() {
+        let mut device = Connection::new(config(Side::Device { auth: true }, 4096));
+        handle(&mut device, Command::Connect, 0x0100_0001, 4096, "host::");
+        assert_eq!(events(&mut device), [Event::TokenWanted]);
+        handle(&mut device, Command::Open, 1, 0, "shell:id");
+        assert_eq!(packets(&mut device), []);
+        device.challenge(TOKEN);
+        let challenge = Packet::new(Command::Auth, 1, 0, Bytes::copy_from_slice(&TOKEN));
+        assert_eq!(packets(&mut device), [challenge]);
+        handle(&mut device, Command::Auth, 2, 0, "signature");
+        let offered = Event::SignatureOffered {
+            token: TOKEN,
+            signature: Bytes::from_static(b"signature"),
+        };
+        assert_eq!(events(&mut device), [offered]);
+        handle(&mut device, Command::Auth, 2, 0, "unasked");
+        assert_eq!(events(&mut device), []);
+        device.challenge([8; TOKEN_LEN]);
+        handle(&mut device, Command::Auth, 3, 0, "key me@here\0");
+        let text = "key me@here".to_owned();
+        assert_eq!(events(&mut device), [Event::PublicKeyOffered { text }]);
+        assert!(device.agreement().is_none());
+        device.accept();
+        assert!(matches!(events(&mut device)[..], [Event::Connected(_)]));
+        let sent: Vec<Command> = packets(&mut device).iter().map(|p| p.command).collect();
+        assert_eq!(sent, [Command::Auth, Command::Connect]);
+    }
+
+    #[test]
+    fn one_write_waits_for_one_okay() {
+        let (mut host, mut device) = online();
+        let (ours, theirs) = opened(&mut host, &mut device);
+        assert_eq!(host.write(ours, &[1; 5000]), 4096);
+        assert_eq!(host.write(ours, &[1; 10]), 0);
+        let sent = packets(&mut host);
+        assert_eq!(sent.len(), 1);
+        assert_eq!(host.write(ours, b"more"), 4);
+        assert_eq!(packets(&mut host), []);
+        device.handle_packet(sent[0].clone()).unwrap();
+        device.consumed(theirs, 4095);
+        assert_eq!(packets(&mut device), []);
+        device.consumed(theirs, 1);
+        let okay = packets(&mut device);
+        assert_eq!(okay.len(), 1);
+        // AOSP may send more than one for a packet it flushes in parts.
+        host.handle_packet(okay[0].clone()).unwrap();
+        host.handle_packet(okay[0].clone()).unwrap();
+        assert_eq!(packets(&mut host).len(), 1);
+    }
+
+    #[test]
+    fn a_refused_service_is_told() {
+        let (mut host, mut device) = online();
+        let ours = host.open("nothing:").unwrap();
+        let (_, asked) = settle(&mut host, &mut device);
+        let [Event::OpenRequested { stream, .. }] = asked[..] else {
+            panic!("{asked:?}");
+        };
+        device.refuse(stream);
+        let (refused, _) = settle(&mut host, &mut device);
+        assert_eq!(refused, [Event::Refused { stream: ours }]);
+        assert_eq!((host.stream_count(), device.stream_count()), (0, 0));
+    }
+
+    #[test]
+    fn closing_sends_what_was_written_first() {
+        let (mut host, mut device) = online();
+        let (ours, theirs) = opened(&mut host, &mut device);
+        assert_eq!(device.write(theirs, b"last words"), 10);
+        device.close(theirs);
+        assert_eq!(device.write(theirs, b"too late"), 0);
+        let (seen, _) = settle(&mut host, &mut device);
+        let bytes = Bytes::from_static(b"last words");
+        let (stream, received) = (
+            ours,
+            Event::Received {
+                stream: ours,
+                bytes,
+            },
+        );
+        assert_eq!(seen, [received, Event::Closed { stream }]);
+        assert_eq!((host.stream_count(), device.stream_count()), (0, 0));
+    }
+
+    /// `sockets.c` of Android 4.3 clears the peer before it sends CLSE, so its id there is 0.
+    #[test]
+    fn an_old_adbd_closes_with_an_id_of_zero() {
+        let (mut host, mut device) = online();
+        let (ours, _) = opened(&mut host, &mut device);
+        handle(&mut host, Command::Close, 0, ours.number(), "");
+        assert_eq!(events(&mut host), [Event::Closed { stream: ours }]);
+        assert_eq!(packets(&mut host)[0].command, Command::Close);
+    }
+
+    #[test]
+    fn what_belongs_to_no_stream_is_ignored() {
+        let (mut host, mut device) = online();
+        let (ours, theirs) = opened(&mut host, &mut device);
+        let (mine, other) = (ours.number(), theirs.number() + 1);
+        handle(&mut host, Command::Write, other, mine, "from another");
+        handle(&mut host, Command::Close, other, mine, "");
+        handle(&mut host, Command::Okay, other, mine, "");
+        handle(&mut host, Command::Write, 9, 99, "to another");
+        handle(&mut host, Command::Close, 9, 99, "");
+        handle(&mut host, Command::Okay, 0, mine, "");
+        handle(&mut host, Command::Auth, 1, 0, "not now");
+        handle(&mut host, Command::Open, 0, 0, "x");
+        assert_eq!(events(&mut host), []);
+        assert_eq!(packets(&mut host), []);
+        // A late OKAY, and an open that a host does not serve, are answered.
+        handle(&mut host, Command::Okay, 9, 99, "");
+        handle(&mut host, Command::Open, 5, 0, "tcp:1");
+        let answers = [
+            Packet::bare(Command::Close, 99, 9),
+            Packet::bare(Command::Close, 0, 5),
+        ];
+        assert_eq!(packets(&mut host), answers);
+    }
+
+    #[test]
+    fn an_open_given_up_is_closed_when_it_comes() {
+        let (mut host, mut device) = online();
+        let ours = host.open("slow:").unwrap();
+        host.close(ours);
+        let (_, asked) = settle(&mut host, &mut device);
+        let [Event::OpenRequested { stream, .. }] = asked[..] else {
+            panic!("{asked:?}");
+        };
+        device.serve(stream);
+        let (_, closed) = settle(&mut host, &mut device);
+        assert_eq!(closed, [Event::Closed { stream }]);
+        assert_eq!((host.stream_count(), device.stream_count()), (0, 0));
+    }
+
+    #[test]
+    fn a_second_greeting_resets_every_stream() {
+        let (mut host, mut device) = online();
+        let (stream, _) = opened(&mut host, &mut device);
+        handle(&mut host, Command::Connect, 0x0100_0001, 4096, "device::");
+        let seen = events(&mut host);
+        assert_eq!(seen[0], Event::Reset { stream });
+        assert!(matches!(seen[1..], [Event::Connected(_)]));
+        assert_eq!(host.stream_count(), 0);
+    }
+
+    #[test]
+    fn both_sides_bound_their_streams() {
+        let (mut host, mut device) = online();
+        for _ in 0..4 {
+            host.open("x").unwrap();
+        }
+        let limit = 4;
+        assert_eq!(host.open("x"), Err(OpenError::TooManyStreams { limit }));
+        settle(&mut host, &mut device);
+        handle(&mut device, Command::Open, 77, 0, "one more");
+        assert_eq!(packets(&mut device), [Packet::bare(Command::Close, 0, 77)]);
+    }
+
+    #[test]
+    fn a_misbehaving_peer_gets_a_name() {
+        let check = |packets: &[Packet], expected: ConnectionError| {
+            let (mut host, mut device) = online();
+            opened(&mut host, &mut device);
+            let errors = packets
+                .iter()
+                .map(|packet| host.handle_packet(packet.clone()));
+            assert_eq!(errors.last(), Some(Err(expected)));
+        };
+        let write = |len| Packet::new(Command::Write, 1, 1, vec![0; len].into());
+        let (len, limit) = (4097, 4096);
+        check(
+            &[write(4097)],
+            ConnectionError::PayloadTooLong { len, limit },
+        );
+        check(&vec![write(4096); 3], ConnectionError::Overrun);
+        check(&vec![write(1); 9], ConnectionError::Overrun);
+        let packets = 50;
+        check(
+            &vec![Packet::bare(Command::Okay, 9, 99); 51],
+            ConnectionError::Backlog { packets },
+        );
+        check(&vec![write(0); 51], ConnectionError::Backlog { packets });
+        let refuse = Packet::bare(Command::Connect, 0x0100_0001, 0);
+        check(&[refuse], ConnectionError::NoPayload);
+
+        let mut host = host();
+        let short = Packet::new(Command::Auth, 1, 0, Bytes::from_static(b"short"));
+        assert_eq!(
+            host.handle_packet(short),
+            Err(ConnectionError::BadToken { len: 5 })
+        );
+        let tls = Packet::bare(Command::StartTls, 0x0100_0000, 0);
+        assert_eq!(host.handle_packet(tls), Err(ConnectionError::TlsWanted));
+    }
+
+    fn any_packet() -> impl Strategy<Value = Packet> {
+        let commands = [
+            Command::Connect,
+            Command::Auth,
+            Command::Open,
+            Command::Okay,
+            Command::Write,
+            Command::Close,
+            Command::StartTls,
+        ];
+        let payload = prop::collection::vec(any::<u8>(), 0..30);
+        (
+            prop::sample::select(commands.to_vec()),
+            0u32..6,
+            0u32..6,
+            payload,
+        )
+            .prop_map(|(command, arg0, arg1, bytes)| Packet::new(command, arg0, arg1, bytes.into()))
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_panics(received in prop::collection::vec(any_packet(), 0..80), auth in any::<bool>()) {
+            for side in [Side::Host { keys: 1 }, Side::Device { auth }] {
+                let mut connection = Connection::new(config(side, 4096));
+                for packet in &received {
+                    if connection.handle_packet(packet.clone()).is_err() {
+                        break;
+                    }
+                    for event in events(&mut connection) {
+                        match event {
+                            Event::OpenRequested { stream, .. } => connection.serve(stream),
+                            Event::Received { stream, bytes } => connection.consumed(stream, bytes.len()),
+                            Event::Connected(_) => drop(connection.open("x")),
+                            _ => {}
+                        }
+                    }
+                    prop_assert!(connection.stream_count() <= 4);
+                    prop_assert!(connection.control.len() <= 52);
+                }
+            }
+        }
+
+        /// Whatever is written on several streams, both ways, arrives whole and in order, however
+        /// writes, reads and packets interleave.
+        #[test]
+        fn streams_carry_what_is_written(steps in prop::collection::vec((0u8..6, 0usize..3, 1usize..700), 0..200)) {
+            let (mut host, mut device) = (
+                Connection::new(config(Side::Host { keys: 0 }, 256)),
+                Connection::new(config(Side::Device { auth: false }, 300)),
+            );
+            settle(&mut host, &mut device);
+            let streams: Vec<_> = (0..3).map(|_| opened(&mut host, &mut device)).collect();
+            let mut sides = [host, device];
+            let id = |side: usize, at: usize| if side == 0 { streams[at].0 } else { streams[at].1 };
+            // By receiving side and stream: bytes written by the other, received, not yet read.
+            let mut written = [[0usize; 3]; 2];
+            let mut received = [[0usize; 3]; 2];
+            let mut unread = [[0usize; 3]; 2];
+            let mut step = |sides: &mut [Connection; 2], kind: u8, at: usize, len: usize| {
+                let side = usize::from(kind % 2);
+                match kind / 2 {
+                    0 => {
+                        let start = written[1 - side][at];
+                        let bytes: Vec<u8> = (start..start + len).map(|n| (n % 251) as u8).collect();
+                        written[1 - side][at] += sides[side].write(id(side, at), &bytes);
+                    }
+                    1 => {
+                        if let Some(packet) = sides[side].poll_packet() {
+                            assert!(packet.payload.len() <= 256);
+                            sides[1 - side].handle_packet(packet).unwrap();
+                        }
+                        for event in events(&mut sides[1 - side]) {
+                            let Event::Received { stream, bytes } = event else { continue };
+                            let at = (0..3).find(|at| id(1 - side, *at) == stream).unwrap();
+                            for byte in &bytes {
+                                assert_eq!(*byte, (received[1 - side][at] % 251) as u8);
+                                received[1 - side][at] += 1;
+                            }
+                            unread[1 - side][at] += bytes.len();
+                        }
+                    }
+                    _ => {
+                        let len = len.min(unread[side][at]);
+                        unread[side][at] -= len;
+                        sides[side].consumed(id(side, at), len);
+                    }
+                }
+                (written, received)
+            };
+            for (kind, at, len) in steps {
+                step(&mut sides, kind, at, len);
+            }
+            for _ in 0..60 {
+                for at in 0..3 {
+                    for kind in [4, 5, 2, 3, 2, 3] {
+                        step(&mut sides, kind, at, 10_000);
+                    }
+                }
+            }
+            let (written, received) = step(&mut sides, 2, 0, 0);
+            prop_assert_eq!(written, received);
+        }
+    }
+}
