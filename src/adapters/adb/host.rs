@@ -108,7 +108,7 @@ pub async fn connect(
     });
     let endpoints = link.endpoints;
     let (stage, stages) = watch::channel(Stage::ExpectBanner);
-    let lifeline = spawn_driver(Arc::clone(&shared), link, config.signers.clone(), stage);
+    let lifeline = spawn_driver(Arc::clone(&shared), link, config.clone(), stage);
     let banner = await_banner(stages, &config, &*clock).await?;
     if banner.state != USABLE_STATE {
         return Err(TransportError::Unusable {
@@ -196,34 +196,32 @@ impl Transport for AdbTransport {
 fn spawn_driver(
     shared: Arc<Shared>,
     link: Link,
-    signers: Vec<Arc<dyn Signer>>,
+    config: HostConfig,
     stage: watch::Sender<Stage>,
 ) -> Arc<Lifeline> {
     let task = tokio::spawn(async move {
-        let on_event = |event| handle(&shared, &signers, &stage, event);
+        let on_event = |event| handle(&shared, &config, &stage, event);
         let error = shared.drive(link, on_event).await;
         stage.send_replace(Stage::Ended(Ending(error)));
     });
     Arc::new(Lifeline(task.abort_handle()))
 }
 
-fn handle(
-    shared: &Shared,
-    signers: &[Arc<dyn Signer>],
-    stage: &watch::Sender<Stage>,
-    event: Event,
-) {
+fn handle(shared: &Shared, config: &HostConfig, stage: &watch::Sender<Stage>, event: Event) {
     match event {
         Event::SignatureWanted { key, token } => {
-            let signature = signers.get(key).map(|signer| signer.sign(&token));
+            let signature = config.signers.get(key).map(|signer| signer.sign(&token));
             let signature = signature.unwrap_or_default();
             shared.with(|state| state.connection.sign(signature));
         }
-        Event::PublicKeyWanted => match signers.first() {
+        Event::PublicKeyWanted => match config.signers.first() {
             Some(signer) => {
                 let key = signer.public_key();
                 shared.with(|state| state.connection.offer_public_key(&key));
                 stage.send_replace(Stage::ExpectOwner);
+                if let Some(on_owner_wanted) = &config.on_owner_wanted {
+                    on_owner_wanted();
+                }
             }
             None => drop(stage.send_replace(Stage::NoKeys)),
         },
@@ -248,9 +246,6 @@ async fn await_banner(
         .map(|stage| stage.clone());
     let stage = match stage {
         Ok(Stage::ExpectOwner) => {
-            if let Some(on_owner_wanted) = &config.on_owner_wanted {
-                on_owner_wanted();
-            }
             let tapped = stages.wait_for(|stage| *stage != Stage::ExpectOwner);
             within(clock, config.owner_timeout, "the owner's tap", tapped)
                 .await
