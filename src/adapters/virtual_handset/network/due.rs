@@ -9,6 +9,7 @@ use super::exchange::{Exchange, exchange};
 use super::frame::Frame;
 use super::sockets::{SocketId, State};
 use super::statistics::Moment;
+use super::taps::TapId;
 
 /// From switching Wi-Fi on to an address: association and DHCP.
 const JOINING: Duration = Duration::from_millis(1800);
@@ -22,9 +23,11 @@ pub(crate) enum Due {
     Begin(Box<Exchange>),
     /// A packet passes, and perhaps a socket changes.
     Pass(Box<Passing>),
-    /// A capture's fault strikes.
+    /// A capture's fault strikes, if the capture still goes on.
     Die {
-        /// The process of the capture.
+        /// The capture.
+        tap: TapId,
+        /// Its process.
         pid: u32,
     },
 }
@@ -48,8 +51,10 @@ pub(crate) fn handle(world: &mut World, due: Due) {
             exchange(world, *later).ok();
         }
         Due::Pass(passing) => pass(world, &passing),
-        Due::Die { pid } => {
-            world.processes.kill(pid, signal::KILL).ok();
+        Due::Die { tap, pid } => {
+            if world.network.taps.is_open(tap) {
+                world.processes.kill(pid, signal::KILL).ok();
+            }
         }
     }
 }

@@ -169,10 +169,8 @@ fn ifconfig_new(network: &Network, interface: Interface) -> String {
 }
 
 fn show_ip(network: &Network, words: &[String]) -> Result<String, (String, u8)> {
-    let mut words = words
-        .iter()
-        .map(String::as_str)
-        .filter(|word| !word.starts_with('-'));
+    let words = without_options(words);
+    let mut words = words.into_iter();
     let object = words.next().unwrap_or_default();
     let verb = words.next().unwrap_or("show");
     if !matches!(verb, "show" | "list" | "ls" | "s" | "get") {
@@ -200,6 +198,22 @@ fn show_ip(network: &Network, words: &[String]) -> Result<String, (String, u8)> 
             1,
         )),
     }
+}
+
+/// The words without `-4`, `-o`, `-f FAMILY` and their like; every address here is IPv4 anyway.
+fn without_options(words: &[String]) -> Vec<&str> {
+    let mut kept = Vec::new();
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "-f" | "-family" => {
+                words.next();
+            }
+            option if option.starts_with('-') => {}
+            word => kept.push(word),
+        }
+    }
+    kept
 }
 
 fn ip_link(network: &Network, interface: Interface, addresses: bool) -> String {
@@ -259,4 +273,70 @@ fn ip_route(network: &Network) -> String {
     }
     // The default route lives in wlan0's own table, which `ip route` does not show.
     format!("{network}/{PREFIX} dev wlan0 proto kernel scope link src {address} \n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::virtual_handset::firmware::model::{Faults, Userland};
+    use crate::adapters::virtual_handset::network::testing::firmware;
+
+    fn network(userland: Userland, wifi: bool) -> Network {
+        let mut firmware = firmware(userland, Faults::default());
+        firmware.wifi.on = wifi;
+        Network::new(&firmware)
+    }
+
+    #[test]
+    fn netcfg_prints_in_the_columns_of_its_source() {
+        let up = show_netcfg(&network(Userland::Toolbox43, true));
+        let line = format!(
+            "wlan0    UP    {:>40}/24  0x00001043 02:00:00:00:00:02",
+            "192.168.1.2"
+        );
+        assert_eq!(up.lines().nth(1), Some(line.as_str()));
+        let down = show_netcfg(&network(Userland::Toolbox43, false));
+        let line = format!(
+            "wlan0    DOWN  {:>40}/0   0x00001002 02:00:00:00:00:02",
+            "0.0.0.0"
+        );
+        assert_eq!(down.lines().nth(1), Some(line.as_str()));
+    }
+
+    #[test]
+    fn ip_shows_an_address_only_while_there_is_one() {
+        let words =
+            |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
+        let up = network(Userland::Toybox14, true);
+        let text = show_ip(&up, &words("addr show wlan0")).unwrap();
+        assert_eq!(
+            show_ip(&up, &words("-f inet addr show dev wlan0")),
+            Ok(text.clone())
+        );
+        assert!(
+            text.contains("    inet 192.168.1.2/24 brd 192.168.1.255 scope global wlan0\n"),
+            "{text}"
+        );
+        let text = show_ip(&up, &words("route")).unwrap();
+        assert_eq!(
+            text,
+            "192.168.1.0/24 dev wlan0 proto kernel scope link src 192.168.1.2 \n"
+        );
+        let down = network(Userland::Toybox14, false);
+        assert!(!show_ip(&down, &words("a")).unwrap().contains("192.168"));
+        assert_eq!(show_ip(&down, &words("addr show eth7")).unwrap_err().1, 1);
+    }
+
+    #[test]
+    fn ifconfig_of_toolbox_knows_one_interface_at_a_time() {
+        let up = network(Userland::Toolbox43, true);
+        assert_eq!(show_ifconfig(&up, None).unwrap(), "");
+        let text = show_ifconfig(&up, Some("wlan0")).unwrap();
+        assert_eq!(
+            text,
+            "wlan0: ip 192.168.1.2 mask 255.255.255.0 flags [up broadcast running multicast]\n"
+        );
+        let missing = show_ifconfig(&up, Some("eth7")).unwrap_err();
+        assert_eq!(missing, ("eth7: No such device\n".to_owned(), 255));
+    }
 }

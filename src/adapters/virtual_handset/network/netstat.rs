@@ -120,3 +120,39 @@ fn shown(address: SocketAddr, six: bool, old: bool) -> String {
         format!("{ip}:{port}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::virtual_handset::firmware::model::{Faults, Userland};
+    use crate::adapters::virtual_handset::kernel::user::User;
+    use crate::adapters::virtual_handset::network::adb::{adb_listening, adb_opened};
+    use crate::adapters::virtual_handset::network::testing::{handset, run};
+
+    #[tokio::test]
+    async fn each_generation_lists_its_own_way() {
+        for (userland, line, expected) in [
+            (
+                Userland::Toolbox43,
+                "netstat",
+                // The format of toolbox's netstat.c: "%4s  %6d %6d %-22s %-22s %s".
+                " tcp       0      0 0.0.0.0:5555           0.0.0.0:*              LISTEN",
+            ),
+            (
+                Userland::Toybox14,
+                "netstat -ltn",
+                "tcp6       0      0 [::]:5555               [::]:*                  LISTEN     ",
+            ),
+        ] {
+            let handset = handset(userland, Faults::default());
+            handset.with(|world| {
+                adb_listening(world, 5555, 2000);
+                let local = "192.168.1.2:5555".parse().unwrap();
+                adb_opened(world, local, "192.168.1.9:40123".parse().unwrap());
+            });
+            let (_, out, _) = run(&handset, netstat, line, User::shell()).await;
+            assert!(out.lines().any(|found| found == expected), "{out}");
+            assert_eq!(out.contains("ESTABLISHED"), line == "netstat", "{out}");
+        }
+    }
+}

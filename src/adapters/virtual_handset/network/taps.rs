@@ -19,7 +19,7 @@ const MAX_TAPS: usize = 16;
 
 /// A tap's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TapId(u64);
+pub(crate) struct TapId(u64);
 
 /// What to capture.
 #[derive(Clone, Debug)]
@@ -101,6 +101,11 @@ impl Taps {
     /// Whether anybody captures.
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Whether a capture still goes on.
+    pub(super) fn is_open(&self, id: TapId) -> bool {
+        self.open.contains_key(&id)
     }
 
     /// Begins a capture at `now`; `None` when there are too many.

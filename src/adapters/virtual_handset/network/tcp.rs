@@ -379,7 +379,7 @@ mod tests {
                 panic!("a TCP segment");
             };
             assert_eq!(next.unwrap_or(tcp.sequence), tcp.sequence);
-            let consumed = tcp.payload.len() as u32 + u32::from(tcp.syn) + u32::from(tcp.fin);
+            let consumed = tcp.sequence_length();
             next = Some(tcp.sequence.wrapping_add(consumed));
             bytes.extend(tcp.payload);
         }
@@ -396,7 +396,7 @@ mod tests {
             };
             let side = usize::from(segment.frame.outgoing);
             let peer = 1 - side;
-            let consumed = tcp.payload.len() as u32 + u32::from(tcp.syn) + u32::from(tcp.fin);
+            let consumed = tcp.sequence_length();
             sent[side] = Some(tcp.sequence.wrapping_add(consumed));
             match (tcp.acknowledges, sent[peer]) {
                 (None, None) => assert!(tcp.syn),

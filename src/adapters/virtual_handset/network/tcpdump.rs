@@ -160,7 +160,10 @@ fn open_tap(process: &Process, options: &Options, filter: Filter) -> Option<TapI
         let network = &mut world.network;
         let tap = network.taps.open(wanted, now, &network.config)?;
         if let Some(life) = network.config.faults.capture_dies_after {
-            world.schedule(now.saturating_add(life), Event::Network(Due::Die { pid }));
+            world.schedule(
+                now.saturating_add(life),
+                Event::Network(Due::Die { tap, pid }),
+            );
         }
         Some(tap)
     })

@@ -161,6 +161,13 @@ pub(super) struct Tcp {
     pub(super) payload: Vec<u8>,
 }
 
+impl Tcp {
+    /// What it takes of the sequence numbers.
+    pub(super) fn sequence_length(&self) -> u32 {
+        u32::try_from(self.payload.len()).unwrap() + u32::from(self.syn) + u32::from(self.fin)
+    }
+}
+
 /// A packet as etherparse reads it.
 #[derive(Debug)]
 pub(super) enum Decoded {
