@@ -2,8 +2,10 @@
 //!
 //! The engine reaches the world through ports only and never names an adapter.
 
+pub mod act;
 pub mod journal;
 pub mod journal_file;
+pub mod restore;
 pub mod review;
 pub mod service;
 pub mod session;

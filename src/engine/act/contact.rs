@@ -1,0 +1,148 @@
+//! Adding a planted contact, and deleting exactly that one again.
+
+use crate::android::content::{self, Value};
+use crate::android::telephony::same_number;
+use crate::base::secret::Secret;
+use crate::engine::act::error::ActError;
+use crate::engine::act::evidence::{ActEvidence, Actor, Verified};
+use crate::engine::act::provider;
+use crate::engine::session::{Session, User};
+use crate::engine::undo::Undo;
+use std::collections::BTreeSet;
+
+const RAW_CONTACTS: &str = "content://com.android.contacts/raw_contacts";
+const DATA: &str = "content://com.android.contacts/data";
+const NAME: &str = "vnd.android.cursor.item/name";
+const PHONE: &str = "vnd.android.cursor.item/phone_v2";
+
+/// `ContactsContract.CommonDataKinds.Phone.TYPE_MOBILE`.
+const MOBILE: i64 = 2;
+
+/// A contact to plant.
+#[derive(Clone, Copy, Debug)]
+pub struct Contact<'a> {
+    /// The display name, unique to the run.
+    pub name: &'a Secret<String>,
+    /// The number.
+    pub phone: &'a Secret<String>,
+}
+
+/// Adds a contact as the contacts app does: a raw contact without account, a name, a number.
+pub async fn add(actor: &mut Actor<'_>, contact: Contact<'_>) -> Result<ActEvidence, ActError> {
+    let session = actor.session;
+    let newest_before = provider::newest(session, RAW_CONTACTS).await?;
+    actor.journal.intend(Undo::DeleteRawContact {
+        name: contact.name.expose().clone(),
+        newest_before,
+    })?;
+    let raw = content::insert(
+        RAW_CONTACTS,
+        &[
+            ("account_type", Value::Text("")),
+            ("account_name", Value::Text("")),
+        ],
+    );
+    let user = provider::change(session, User::Shell, RAW_CONTACTS, &raw).await?;
+    let how = format!("inserted through the contacts provider as {user}");
+    let Some(id) = empty_raw_contacts(session, newest_before).await?.pop_last() else {
+        let why = "the provider shows no new raw contact".to_owned();
+        return Ok(actor.evidence(how, Verified::No { why }, vec![]));
+    };
+    let name = [
+        ("raw_contact_id", Value::Integer(id)),
+        ("mimetype", Value::Text(NAME)),
+        ("data1", Value::Text(contact.name.expose())),
+    ];
+    let phone = [
+        ("raw_contact_id", Value::Integer(id)),
+        ("mimetype", Value::Text(PHONE)),
+        ("data1", Value::Text(contact.phone.expose())),
+        ("data2", Value::Integer(MOBILE)),
+    ];
+    provider::change(session, user, DATA, &content::insert(DATA, &name)).await?;
+    provider::change(session, user, DATA, &content::insert(DATA, &phone)).await?;
+    let rows = data_since(session, newest_before).await?;
+    let own = |mimetype: &'static str| {
+        rows.iter()
+            .filter(move |row| row.raw_contact == id && row.mimetype == mimetype)
+    };
+    let has_name = own(NAME).any(|row| row.value == *contact.name.expose());
+    let has_phone = own(PHONE).any(|row| same_number(&row.value, contact.phone.expose()));
+    let verified = Verified::of(
+        has_name && has_phone,
+        "the provider's data rows of the new raw contact",
+        "the new raw contact does not hold both name and number",
+    );
+    Ok(actor.evidence(how, verified, vec![]))
+}
+
+/// Deletes the planted contact, by its raw contact's id.
+///
+/// That is the raw contact that is newer than everything before it and holds the planted name. One
+/// without any data is what an interrupted insertion left.
+pub(crate) async fn delete(
+    session: &Session,
+    name: &str,
+    newest_before: i64,
+) -> Result<(), ActError> {
+    let rows = data_since(session, newest_before).await?;
+    let named = rows
+        .iter()
+        .filter(|row| row.mimetype == NAME && row.value == name);
+    let mut ids: BTreeSet<i64> = named.map(|row| row.raw_contact).collect();
+    ids.extend(empty_raw_contacts(session, newest_before).await?);
+    for id in ids {
+        // As a sync adapter, so that the row goes for good instead of waiting for a sync.
+        let uri = format!("{RAW_CONTACTS}/{id}?caller_is_syncadapter=true");
+        provider::change(session, User::Shell, &uri, &content::delete(&uri, None)).await?;
+        let clause = format!("_id = {id}");
+        let rows = provider::query(session, RAW_CONTACTS, &["_id"], Some(&clause)).await?;
+        if rows.integers(0).any(|row| row == id) {
+            return Err(ActError::NotRestored {
+                what: "the planted contact is to go".to_owned(),
+                found: format!("its raw contact {id}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+struct DataRow {
+    raw_contact: i64,
+    mimetype: String,
+    value: String,
+}
+
+/// The data rows of raw contacts newer than `newest_before`.
+async fn data_since(session: &Session, newest_before: i64) -> Result<Vec<DataRow>, ActError> {
+    let clause = format!("raw_contact_id > {newest_before}");
+    let columns = ["raw_contact_id", "mimetype", "data1"];
+    let rows = provider::query(session, DATA, &columns, Some(&clause)).await?;
+    let row = |row: &Vec<Option<String>>| match row.as_slice() {
+        [Some(id), Some(mimetype), value] => Some(DataRow {
+            raw_contact: id.parse().ok()?,
+            mimetype: mimetype.clone(),
+            value: value.clone().unwrap_or_default(),
+        }),
+        _ => None,
+    };
+    Ok(rows.rows.iter().filter_map(row).collect())
+}
+
+/// Raw contacts newer than `newest_before` that hold nothing and are not deleted.
+async fn empty_raw_contacts(
+    session: &Session,
+    newest_before: i64,
+) -> Result<BTreeSet<i64>, ActError> {
+    let clause = format!("_id > {newest_before}");
+    let rows = provider::query(session, RAW_CONTACTS, &["_id", "deleted"], Some(&clause)).await?;
+    let live = rows.rows.iter().filter_map(|row| match row.as_slice() {
+        [Some(id), deleted] if deleted.as_deref() != Some("1") => id.parse().ok(),
+        _ => None,
+    });
+    let mut ids: BTreeSet<i64> = live.collect();
+    for row in data_since(session, newest_before).await? {
+        ids.remove(&row.raw_contact);
+    }
+    Ok(ids)
+}
