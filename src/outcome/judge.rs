@@ -31,7 +31,7 @@ use crate::persona::datum::{Group, Persona};
 use crate::scenario::expectation::{DatumRef, Expectation, HostPattern, OpaqueOk};
 use crate::scenario::matrix::{Scenario, Variant};
 use crate::scenario::toggle::ToggleState;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a datum that is known is not searched for.
 pub const TOO_SHORT: &str = "it is too short to be told from chance";
@@ -82,9 +82,14 @@ pub fn judge(
     persona: &Persona,
     observed: &Observed,
 ) -> VariantVerdicts {
+    let flows = observed
+        .analysis
+        .iter()
+        .flat_map(|analysis| &analysis.flows);
     let case = Case {
         persona,
         observed,
+        flows: flows.map(|flow| (flow.id, flow)).collect(),
         switched: switched(variant),
         doubtful: doubtful_toggles(variant, observed),
         undone: undone_steps(scenario, observed),
@@ -126,6 +131,7 @@ fn counterparts(variant: &Variant) -> impl Iterator<Item = (String, Variant)> {
 struct Case<'a> {
     persona: &'a Persona,
     observed: &'a Observed,
+    flows: BTreeMap<u32, &'a Flow>,
     switched: Vec<String>,
     doubtful: BTreeSet<Reason>,
     undone: BTreeSet<Reason>,
@@ -217,7 +223,7 @@ impl Case<'_> {
             if finding.direction == Direction::In {
                 continue;
             }
-            let flow = flow_of(analysis, finding);
+            let flow = self.flow_of(finding);
             match &finding.host {
                 Some(host) if hosts.iter().any(|pattern| pattern.matches(host)) => {}
                 Some(_) => {
@@ -235,50 +241,34 @@ impl Case<'_> {
         if self.switched.is_empty() {
             return;
         }
-        let here = Traffic::of(self.observed, self.missing.is_empty());
+        let counterparts = self.counterparts();
         for flow in analysis.flows.iter().filter(|flow| is_opaque(flow)) {
             let allowed = flow.host.as_ref();
             if !allowed.is_some_and(|host| hosts.iter().any(|pattern| pattern.matches(host))) {
-                reasons.extend(self.opaque_elsewhere(flow, &here));
+                reasons.extend(opaque_elsewhere(flow, &counterparts));
             }
         }
     }
 
-    /// What to say of an opaque flow to a host that is not on the list.
-    fn opaque_elsewhere(&self, flow: &Flow, here: &Traffic) -> Option<Reason> {
-        let app = app_label(flow.app.as_ref());
-        let to = peer(flow.host.as_deref(), &flow.server);
-        match self.changed(flow, here) {
-            Change::No => None,
-            Change::Unknown(why) => Some(Reason::ChangeUnknown { app, to, why }),
-            Change::Yes if flow.host.is_none() => Some(Reason::HostUnknown {
-                what: OPAQUE_BYTES.to_owned(),
-                app,
-                server: to,
-            }),
-            Change::Yes => Some(Reason::OpaqueElsewhere { app, to }),
-        }
-    }
-
-    /// Whether a toggle changed the app that owns `flow`.
-    fn changed(&self, flow: &Flow, here: &Traffic) -> Change {
-        let Some(app) = &flow.app else {
-            return Change::Unknown("the app is not known".to_owned());
-        };
-        let app = app_label(Some(app));
-        let contact = spoke(flow);
-        let mut change = Change::No;
-        for toggle in &self.switched {
+    /// For each switched toggle, what was seen with it untouched.
+    fn counterparts<'s>(&'s self) -> Vec<Counterpart<'s>> {
+        let here = Traffic::of(self.observed, self.missing.is_empty());
+        let toggles = self.switched.iter().map(String::as_str);
+        let counterpart = |toggle: &'s str| {
             let untouched = self.observed.untouched.iter();
-            let traffic = untouched
-                .filter(|untouched| untouched.toggle == *toggle)
+            let before = untouched
+                .filter(|untouched| untouched.toggle == toggle)
                 .find_map(|untouched| untouched.traffic.as_ref());
-            change = change.or(match traffic {
-                None => Change::Unknown(format!("no variant was run with `{toggle}` untouched")),
-                Some(before) => change_of(&app, &contact, toggle, before, here),
-            });
-        }
-        change
+            let is_same = |app: &&String| {
+                before.is_some_and(|before| before.apps.get(*app) == here.apps.get(*app))
+            };
+            Counterpart {
+                toggle,
+                before,
+                same: here.apps.keys().filter(is_same).cloned().collect(),
+            }
+        };
+        toggles.map(counterpart).collect()
     }
 
     /// What of `named` is not known.
@@ -309,6 +299,10 @@ impl Case<'_> {
         lacking
     }
 
+    fn flow_of(&self, finding: &Finding) -> Option<&Flow> {
+        self.flows.get(&finding.flow).copied()
+    }
+
     /// The findings of the data named, each with its flow.
     fn findings(&self, named: &[DatumRef]) -> Vec<(&Finding, Option<&Flow>)> {
         let Some(analysis) = &self.observed.analysis else {
@@ -322,7 +316,7 @@ impl Case<'_> {
                 .any(|named| covers(named, &finding.datum, group))
         });
         of_named
-            .map(|finding| (finding, flow_of(analysis, finding)))
+            .map(|finding| (finding, self.flow_of(finding)))
             .collect()
     }
 }
@@ -345,27 +339,60 @@ impl Change {
     }
 }
 
-fn change_of(
-    app: &str,
-    contact: &Contact,
-    toggle: &str,
-    before: &Traffic,
-    here: &Traffic,
-) -> Change {
-    if !before.complete {
-        return Change::Unknown(format!(
-            "the variant with `{toggle}` untouched was not observed in full"
-        ));
+/// One switched toggle, and the variant that left it untouched.
+struct Counterpart<'a> {
+    toggle: &'a str,
+    before: Option<&'a Traffic>,
+    /// Apps that did there what they do here.
+    same: BTreeSet<String>,
+}
+
+impl Counterpart<'_> {
+    /// Whether the toggle changed the `app` that made `contact`.
+    fn change(&self, app: &str, contact: &Contact) -> Change {
+        let toggle = self.toggle;
+        let Some(before) = self.before else {
+            return Change::Unknown(format!("no variant was run with `{toggle}` untouched"));
+        };
+        if !before.complete {
+            return Change::Unknown(format!(
+                "the variant with `{toggle}` untouched was not observed in full"
+            ));
+        }
+        if self.same.contains(app) {
+            return Change::No;
+        }
+        if before.nobody.contains(contact) {
+            return Change::Unknown(format!(
+                "with `{toggle}` untouched an app that is not known sent to the same host"
+            ));
+        }
+        Change::Yes
     }
-    if before.apps.get(app) == here.apps.get(app) {
-        return Change::No;
+}
+
+/// What to say of an opaque flow to a host that is not on the list.
+fn opaque_elsewhere(flow: &Flow, counterparts: &[Counterpart<'_>]) -> Option<Reason> {
+    let app = app_label(flow.app.as_ref());
+    let to = peer(flow.host.as_deref(), &flow.server);
+    let contact = spoke(flow);
+    let change = match flow.app {
+        Some(_) => counterparts
+            .iter()
+            .map(|counterpart| counterpart.change(&app, &contact))
+            .fold(Change::No, Change::or),
+        None => Change::Unknown("the app is not known".to_owned()),
+    };
+    match change {
+        Change::No => None,
+        Change::Unknown(why) => Some(Reason::ChangeUnknown { app, to, why }),
+        Change::Yes if flow.host.is_none() => Some(Reason::HostUnknown {
+            what: OPAQUE_BYTES.to_owned(),
+            app,
+            server: to,
+        }),
+        Change::Yes => Some(Reason::OpaqueElsewhere { app, to }),
     }
-    if before.nobody.contains(contact) {
-        return Change::Unknown(format!(
-            "with `{toggle}` untouched an app that is not known sent to the same host"
-        ));
-    }
-    Change::Yes
 }
 
 /// Whether `named` speaks of the datum `id` of `group`.
@@ -388,10 +415,6 @@ fn is_named(flow: &Flow, lines: &[OpaqueOk]) -> bool {
         app.is_none_or(|app| package == Some(app))
             && host.is_none_or(|pattern| flow.host.as_ref().is_some_and(|h| pattern.matches(h)))
     })
-}
-
-fn flow_of<'a>(analysis: &'a Analysis, finding: &Finding) -> Option<&'a Flow> {
-    analysis.flows.iter().find(|flow| flow.id == finding.flow)
 }
 
 fn carried(finding: &Finding, flow: Option<&Flow>) -> Carried {
