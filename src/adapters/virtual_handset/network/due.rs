@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::adapters::virtual_handset::kernel::signal;
 use crate::adapters::virtual_handset::kernel::world::{Event, World};
 
-use super::exchange::{Exchange, exchange};
 use super::frame::Frame;
 use super::sockets::{SocketId, State};
 use super::statistics::Moment;
@@ -19,8 +18,6 @@ const JOINING: Duration = Duration::from_millis(1800);
 pub(crate) enum Due {
     /// Wi-Fi connects, if it is still meant to.
     Connected,
-    /// An exchange begins. Where it fails the app gives up, as nobody is told.
-    Begin(Box<Exchange>),
     /// A packet passes, and perhaps a socket changes.
     Pass(Box<Passing>),
     /// A capture's fault strikes, if the capture still goes on.
@@ -47,9 +44,6 @@ pub(crate) struct Passing {
 pub(crate) fn handle(world: &mut World, due: Due) {
     match due {
         Due::Connected => connect(world),
-        Due::Begin(later) => {
-            exchange(world, *later).ok();
-        }
         Due::Pass(passing) => pass(world, &passing),
         Due::Die { tap, pid } => {
             if world.network.taps.is_open(tap) {

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::adapters::virtual_handset::kernel::world::{Event, World};
+use crate::adapters::virtual_handset::kernel::world::World;
 
-use super::due::Due;
 use super::frame::{Interface, Owner};
 use super::plan::{between, has_room, lookup_at, pass_at};
 use super::sockets::{Protocol, State};
@@ -50,17 +49,6 @@ pub(crate) struct Exchange {
     pub(crate) keep_open: Duration,
 }
 
-/// When the parts of an exchange pass, as uptimes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Passage {
-    /// The server.
-    pub(crate) server: SocketAddr,
-    /// The whole answer is there.
-    pub(crate) answered: Duration,
-    /// The connection is closed.
-    pub(crate) closed: Duration,
-}
-
 /// Why an exchange does not take place.
 #[derive(Debug, Error)]
 pub(crate) enum ExchangeError {
@@ -90,7 +78,7 @@ pub(crate) enum ExchangeError {
 }
 
 /// Begins an exchange now. Its packets pass in the time to come.
-pub(crate) fn exchange(world: &mut World, wish: Exchange) -> Result<Passage, ExchangeError> {
+pub(crate) fn exchange(world: &mut World, wish: Exchange) -> Result<(), ExchangeError> {
     let bytes = wish.request.len().max(wish.response.len());
     if bytes > MAX_BODY_BYTES {
         return Err(ExchangeError::TooLarge {
@@ -123,12 +111,8 @@ pub(crate) fn exchange(world: &mut World, wish: Exchange) -> Result<Passage, Exc
             Some(session.map_err(ExchangeError::Tls)?)
         }
     };
-    Ok(converse(world, &wish, server, found.at, session.as_ref()))
-}
-
-/// Begins an exchange at an uptime to come.
-pub(crate) fn exchange_at(world: &mut World, at: Duration, wish: Exchange) {
-    world.schedule(at, Event::Network(Due::Begin(Box::new(wish))));
+    converse(world, &wish, server, found.at, session.as_ref());
+    Ok(())
 }
 
 /// Plans the connection to a server that was found.
@@ -138,7 +122,7 @@ fn converse(
     server: SocketAddr,
     from: Duration,
     session: Option<&Session>,
-) -> Passage {
+) {
     let owner = Owner {
         uid: wish.uid,
         foreground: wish.foreground,
@@ -155,15 +139,14 @@ fn converse(
     );
     conversation.connect();
     let thinking = between(&mut world.random, 2_000..40_000);
-    let answered = match session {
+    match session {
         None => {
             conversation.send(true, &wish.request);
             conversation.wait(thinking);
             conversation.send(false, &wish.response);
-            conversation.now()
         }
         Some(session) => protected(&mut conversation, session, thinking, round_trip),
-    };
+    }
     conversation.wait(wish.keep_open);
     if let Some(session) = session {
         conversation.send(true, &session.goodbye);
@@ -176,15 +159,9 @@ fn converse(
         (wish.uid, true),
         State::SynSent,
     );
-    let closed = conversation.now();
     for segment in conversation.take() {
         let change = segment.state.map(|state| (socket, state));
         pass_at(world, segment.at, segment.frame, change);
-    }
-    Passage {
-        server,
-        answered,
-        closed,
     }
 }
 
@@ -193,7 +170,7 @@ fn protected(
     session: &Session,
     thinking: Duration,
     round_trip: Duration,
-) -> Duration {
+) {
     let mut from_client = true;
     for flight in &session.handshake {
         // A server's flight answers what has just been acknowledged; only its computation takes time.
@@ -210,7 +187,6 @@ fn protected(
     conversation.send(true, &session.request);
     conversation.wait(thinking);
     conversation.send(false, &session.response);
-    conversation.now()
 }
 
 #[cfg(test)]
@@ -362,17 +338,17 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_asked_for_once_while_it_is_remembered() {
         let handset = handset(Userland::Toybox14, Faults::default());
-        let lookups = captured(&handset, |world| {
-            for seconds in [0, 10, 20] {
-                let at = world.uptime() + Duration::from_secs(seconds);
-                exchange_at(world, at, wish(Protection::Clear, b"a", b"b"));
-            }
-        })
-        .await
-        .iter()
-        .filter(|packet| matches!(decode(packet), Decoded::Udp { .. }))
-        .count();
-        assert_eq!(lookups, 2);
+        // Two at once share one question; a minute later the answer is remembered; after 300 seconds it is not.
+        for (pause, expected) in [(0, 2), (0, 0), (300, 2)] {
+            pass_time(&handset, pause).await;
+            let packets = captured(&handset, |world| {
+                exchange(world, wish(Protection::Clear, b"a", b"b")).unwrap();
+                exchange(world, wish(Protection::Clear, b"a", b"b")).unwrap();
+            })
+            .await;
+            let is_lookup = |packet: &&Vec<u8>| matches!(decode(packet), Decoded::Udp { .. });
+            assert_eq!(packets.iter().filter(is_lookup).count(), expected);
+        }
     }
 
     #[test]

@@ -91,11 +91,6 @@ impl Network {
         self.wanted
     }
 
-    /// `wlan0`'s address while connected.
-    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
-        self.wifi.then_some(self.config.address)
-    }
-
     /// Whether airplane mode is on; Wi-Fi may be on nevertheless.
     pub(crate) fn is_airplane(&self) -> bool {
         self.airplane

@@ -103,11 +103,6 @@ impl Conversation {
         }
     }
 
-    /// When the last planned segment passes.
-    pub(super) fn now(&self) -> Duration {
-        self.now
-    }
-
     /// Nothing happens for `pause`.
     pub(super) fn wait(&mut self, pause: Duration) {
         self.now = self.now.saturating_add(pause);
