@@ -16,7 +16,6 @@
 //!
 //! It never turns something unseen into a pass.
 
-use crate::detect::analysis::Analysis;
 use crate::detect::finding::{Direction, Finding};
 use crate::evidence::flow::{Flow, Protection};
 use crate::outcome::app_label::app_label;
@@ -1216,5 +1215,48 @@ mod tests {
                 "`location` is not known: it was neither planted, read nor given".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn with_two_axes_each_switched_toggle_has_its_own_counterpart() {
+        let mut scenario = scenario();
+        let mut bound = expectation("bound");
+        bound.only_to = Some(hosts(&["*.xiaomi.com"]));
+        scenario.expect = vec![bound];
+        let run = |cloud, ads, flows: &[Flow]| {
+            let mut seen = observed(cloud);
+            let mut ads_toggle = seen.toggles[0].clone();
+            ads_toggle.toggle = "ads".to_owned();
+            ads_toggle.asked = ads;
+            ads_toggle.became = Some(ads);
+            seen.toggles.push(ads_toggle);
+            for flow in flows {
+                seen.saw(flow.clone(), &[]);
+            }
+            let mut variant = variant(cloud);
+            variant.states.insert("ads".to_owned(), ads);
+            (variant, seen)
+        };
+        let store = opaque(Some(STORE), Some("play.example"));
+        let store = std::slice::from_ref(&store);
+        let (on, untouched) = (ToggleState::On, ToggleState::Untouched);
+        // The store speaks when `ads` is on, whatever `cloud_messaging` is.
+        let runs = vec![
+            run(on, on, store),
+            run(on, untouched, &[]),
+            run(untouched, on, store),
+            run(untouched, untouched, &[]),
+        ];
+        let judged = judge_all(&scenario, &persona(), runs.clone());
+        let verdicts: Vec<_> = judged.iter().map(|(_, _, v)| v.verdict).collect();
+        assert_eq!(verdicts, [Fail, Pass, Fail, Pass]);
+        // Without the variant that shows what `ads` changes, nothing can be said of it.
+        let judged = judge_all(
+            &scenario,
+            &persona(),
+            vec![runs[0].clone(), runs[2].clone()],
+        );
+        let verdicts: Vec<_> = judged.iter().map(|(_, _, v)| v.verdict).collect();
+        assert_eq!(verdicts, [Inconclusive, Inconclusive]);
     }
 }

@@ -105,3 +105,22 @@ fn address(server: &str) -> &str {
         .and_then(|ip| ip.strip_suffix(']'))
         .unwrap_or(ip)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_called_by_its_name_or_its_address() {
+        let cases = [
+            (Some("API.Example."), "198.51.100.7:443", "api.example"),
+            (None, "198.51.100.7:443", "198.51.100.7"),
+            (None, "[2001:db8::7]:443", "2001:db8::7"),
+            (None, "nonsense", "nonsense"),
+            (None, "", ""),
+        ];
+        for (host, server, expected) in cases {
+            assert_eq!(peer(host, server), expected);
+        }
+    }
+}
