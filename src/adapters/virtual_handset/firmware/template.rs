@@ -17,12 +17,15 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    Value { name: Name, filters: Vec<Filter> },
+    Value {
+        name: Placeholder,
+        filters: Vec<Filter>,
+    },
 }
 
 /// What a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Name {
+pub enum Placeholder {
     /// `{imei}`, of the first SIM slot.
     Imei,
     /// `{imei2}`, of the second.
@@ -55,7 +58,7 @@ pub enum Name {
     MessageText,
 }
 
-impl Name {
+impl Placeholder {
     /// All, with the names that files use.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("imei", Self::Imei),
@@ -171,7 +174,7 @@ impl Template {
     }
 
     /// The bytes, each placeholder replaced by what `value` says of it.
-    pub fn render(&self, mut value: impl FnMut(Name) -> String) -> Vec<u8> {
+    pub fn render(&self, mut value: impl FnMut(Placeholder) -> String) -> Vec<u8> {
         let mut bytes = Vec::new();
         for part in &self.parts {
             match part {
@@ -189,7 +192,7 @@ impl Template {
     }
 
     /// Which values it carries.
-    pub fn names(&self) -> impl Iterator<Item = Name> {
+    pub fn names(&self) -> impl Iterator<Item = Placeholder> {
         self.parts.iter().filter_map(|part| match part {
             Part::Literal(_) => None,
             Part::Value { name, .. } => Some(*name),
@@ -217,12 +220,12 @@ impl Filter {
 fn placeholder(inside: &str) -> Result<Part, TemplateError> {
     let mut words = inside.split('|').map(str::trim);
     let written = words.next().unwrap_or_default();
-    let name = Name::ALL
+    let name = Placeholder::ALL
         .iter()
         .find_map(|(known, name)| (*known == written).then_some(*name))
         .ok_or_else(|| TemplateError::Name {
             name: written.to_owned(),
-            nearest: nearest(written, Name::ALL.iter().map(|(known, _)| *known)),
+            nearest: nearest(written, Placeholder::ALL.iter().map(|(known, _)| *known)),
         })?;
     let filters = words.map(filter).collect::<Result<_, _>>()?;
     Ok(Part::Value { name, filters })
@@ -263,8 +266,8 @@ mod tests {
     fn rendered(template: &str) -> String {
         let template = Template::parse(template).unwrap();
         let bytes = template.render(|name| match name {
-            Name::Imei => "490154203237518".to_owned(),
-            Name::PeerNumber => "+447700900123".to_owned(),
+            Placeholder::Imei => "490154203237518".to_owned(),
+            Placeholder::PeerNumber => "+447700900123".to_owned(),
             _ => String::new(),
         });
         String::from_utf8(bytes).unwrap()

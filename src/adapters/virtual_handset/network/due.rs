@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::adapters::virtual_handset::behaviour::trigger::{Trigger, trigger};
 use crate::adapters::virtual_handset::kernel::signal;
 use crate::adapters::virtual_handset::kernel::world::{Event, World};
 
@@ -91,6 +92,7 @@ fn connect(world: &mut World) {
     let now = moment(world);
     if world.network.wanted && !world.network.is_connected() {
         world.network.set_wifi(true, now);
+        trigger(world, &Trigger::WifiJoined);
     }
     world.announce();
 }

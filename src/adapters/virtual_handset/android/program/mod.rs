@@ -1,0 +1,21 @@
+//! Android's commands. Each answers at once, as a pure function of the world; `logcat` alone waits.
+
+mod activity;
+mod answer;
+mod appops;
+mod cmd;
+mod content;
+mod dumpsys;
+mod dumpsys_text;
+mod input;
+mod intent;
+mod logcat;
+mod logcat_options;
+mod package;
+pub(crate) mod programs;
+mod properties;
+mod radio;
+mod service;
+mod service_call;
+mod settings;
+mod uiautomator;
