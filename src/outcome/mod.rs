@@ -10,6 +10,7 @@ pub mod disclosure;
 pub(crate) mod fixture;
 pub mod judge;
 pub mod observed;
+pub mod profile;
 pub mod record_variant;
 pub mod redactor;
 pub mod run_record;

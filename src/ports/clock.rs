@@ -33,7 +33,7 @@ pub async fn within<T>(
     clock: &dyn Clock,
     limit: Duration,
     waiting_for: &'static str,
-    future: impl Future<Output = T> + Send,
+    future: impl Future<Output = T>,
 ) -> Result<T, TimedOut> {
     let deadline = Deadline::new(clock.now(), limit, waiting_for);
     tokio::select! {

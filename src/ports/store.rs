@@ -45,7 +45,7 @@ pub enum StoreError {
 }
 
 /// A file that only grows.
-pub trait Appender: Send {
+pub trait Appender: Send + Sync {
     /// Adds bytes at the end.
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 

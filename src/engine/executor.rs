@@ -1,0 +1,198 @@
+//! One executor drives one handset: every scenario, every variant, in order. It tells the dispatcher
+//! what happens and shares nothing else. What goes wrong on its handset ends its own work only.
+
+use crate::base::causes::causes;
+use crate::engine::collector::sockets::read_packages;
+use crate::engine::event::{CancelReason, Event, What};
+use crate::engine::identify::identify;
+use crate::engine::journal_file;
+use crate::engine::recovery::{self, Unfinished};
+use crate::engine::run::{RunHandset, RunRequest, RunScenario, World};
+use crate::engine::scenario_run::ScenarioRun;
+use crate::engine::session::{Session, SessionError};
+use crate::outcome::profile::device_profile;
+use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RestoreRecord, mask};
+use crate::persona::datum::Persona;
+use crate::persona::generate::{Request, generate};
+use crate::ports::transport::TransportError;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Everything one executor needs.
+pub struct Executor {
+    /// The handset's place in the request.
+    pub handset: usize,
+    /// The handset as it was asked for.
+    pub asked: RunHandset,
+    /// What is asked for.
+    pub request: Arc<RunRequest>,
+    /// The world.
+    pub world: World,
+    /// To the dispatcher.
+    pub events: mpsc::Sender<Event>,
+    /// Turns to a reason when the operator wants the run to stop.
+    pub cancelled: watch::Receiver<Option<CancelReason>>,
+}
+
+/// Drives the handset to the end of the request, or to the first failure that leaves it unusable.
+pub async fn execute(executor: Executor) {
+    if let Err(error) = executor.run().await {
+        executor.tell(What::Failed(error)).await;
+    }
+    executor.tell(What::Finished).await;
+}
+
+impl Executor {
+    /// Tells the dispatcher. It is gone only when the run is over; then nobody needs to know.
+    pub(crate) async fn tell(&self, what: What) {
+        let handset = self.handset;
+        let _ = self.events.send(Event { handset, what }).await;
+    }
+
+    /// Whether the operator wants the run to stop.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.borrow().is_some()
+    }
+
+    async fn run(&self) -> Result<(), ErrorRecord> {
+        let session = self.attach().await?;
+        let facts = facts(&self.asked, &session);
+        let profile = facts.profile.clone().unwrap_or_default();
+        self.tell(What::Attached(Box::new(facts))).await;
+        self.refuse_unrestored(&session).await?;
+        let known = identify(&session).await;
+        let packages = read_packages(&session).await.unwrap_or_default();
+        let session = Arc::new(session);
+        for (index, run) in self.request.scenarios.iter().enumerate() {
+            if self.is_cancelled() {
+                break;
+            }
+            let persona = self.persona(run, &known)?;
+            let scenario_run = ScenarioRun {
+                executor: self,
+                index,
+                run,
+                session: Arc::clone(&session),
+                profile: profile.clone(),
+                persona,
+                packages: packages.clone(),
+            };
+            scenario_run.execute().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn attach(&self) -> Result<Session, ErrorRecord> {
+        let transport = self.world.lister.attach(&self.asked.selector).await;
+        let transport = transport.map_err(|error| explain(&error))?;
+        let clock = Arc::clone(&self.world.clock);
+        let attached = Session::attach(transport, clock, self.asked.grants.clone()).await;
+        attached.map_err(|error| session_failed(&error))
+    }
+
+    /// An error if an earlier run left something on this handset. A virtual handset that lived inside
+    /// an earlier process is gone with all that was done to it.
+    async fn refuse_unrestored(&self, session: &Session) -> Result<(), ErrorRecord> {
+        if self.asked.selector.is_virtual() {
+            return Ok(());
+        }
+        let found = recovery::unfinished(&*self.world.runs);
+        let found = found.map_err(|error| ErrorRecord {
+            message: format!("earlier runs cannot be read: {}", causes(&error)),
+            hint: None,
+        })?;
+        let serial = session.serial().unwrap_or_default();
+        let ours = |unfinished: &&Unfinished| unfinished.is_of(serial) && !unfinished.is_in_run(&self.request.id);
+        let left: Vec<&Unfinished> = found.iter().filter(ours).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let needs_restoring = left.iter().flat_map(|unfinished| unfinished.words()).collect();
+        self.tell(What::Restored(RestoreRecord {
+            restored: Vec::new(),
+            needs_restoring,
+        }))
+        .await;
+        Err(ErrorRecord {
+            message: "an earlier run left this handset changed".to_owned(),
+            hint: Some(format!("run `phonehome restore --handset {}` first", self.asked.selector)),
+        })
+    }
+
+    /// What is searched for: given by the operator, read from the handset, drawn from the seed. What
+    /// the operator gives wins.
+    fn persona(&self, run: &RunScenario, read: &Persona) -> Result<Persona, ErrorRecord> {
+        let mut known = self.request.given.clone();
+        for datum in &read.data {
+            if known.data.iter().all(|given| given.id != datum.id) {
+                known.data.push(datum.clone());
+            }
+        }
+        for unknown in &read.unknown {
+            if known.data.iter().all(|given| given.id != unknown.id) {
+                known.unknown.push(unknown.clone());
+            }
+        }
+        let request = Request {
+            seed: self.request.seed,
+            contacts: run.scenario.contacts,
+            peers: run.scenario.peers,
+            messages: run.scenario.messages(),
+        };
+        generate(&request, known).map_err(|error| ErrorRecord {
+            message: format!("the data to plant cannot be drawn: {error}"),
+            hint: None,
+        })
+    }
+}
+
+/// What the handset says of itself.
+fn facts(asked: &RunHandset, session: &Session) -> HandsetRecord {
+    let property = |name: &str| session.properties().value(name).map(str::to_owned);
+    HandsetRecord {
+        selector: asked.selector.to_string(),
+        name: asked.name.clone(),
+        profile: Some(device_profile(
+            property("ro.product.device").as_deref(),
+            property("ro.build.version.incremental").as_deref(),
+        )),
+        model: property("ro.product.model"),
+        android_version: property("ro.build.version.release"),
+        build: property("ro.build.display.id"),
+        serial: session.serial().map(mask),
+        ..HandsetRecord::default()
+    }
+}
+
+/// A transport's error with what to do about it.
+pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
+    let hint = match error {
+        TransportError::Unreachable { .. } => "is it plugged in, switched on, and listening there?",
+        TransportError::Unauthorized { .. } => {
+            "unlock the handset and tap `Allow` under \"Allow USB debugging?\", then run again"
+        }
+        TransportError::Unusable { .. } => "boot it into Android, or plug it in again",
+        TransportError::Lost { .. } | TransportError::TimedOut { .. } => {
+            "check the cable and the handset, then run again"
+        }
+        TransportError::Refused { .. }
+        | TransportError::CannotOpen { .. }
+        | TransportError::PeerMisbehaved { .. } => "is it an adbd?",
+    };
+    ErrorRecord {
+        message: causes(error),
+        hint: Some(hint.to_owned()),
+    }
+}
+
+fn session_failed(error: &SessionError) -> ErrorRecord {
+    ErrorRecord {
+        message: format!("the handset cannot be driven: {}", causes(error)),
+        hint: None,
+    }
+}
+
+/// The name of the journal below a variant's folder.
+pub(crate) const JOURNAL: &str = "journal.jsonl";
+
+const _: &str = journal_file::SCHEMA;
