@@ -35,7 +35,9 @@ mod tests {
 
     impl Error for Layer {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
-            self.1.as_ref().map(|source| &**source as &(dyn Error + 'static))
+            self.1
+                .as_ref()
+                .map(|source| &**source as &(dyn Error + 'static))
         }
     }
 
@@ -44,6 +46,9 @@ mod tests {
         let root = Layer("permission denied", None);
         let middle = Layer("cannot write: permission denied", Some(Box::new(root)));
         let top = Layer("the run failed", Some(Box::new(middle)));
-        assert_eq!(causes(&top), "the run failed: cannot write: permission denied");
+        assert_eq!(
+            causes(&top),
+            "the run failed: cannot write: permission denied"
+        );
     }
 }

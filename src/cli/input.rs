@@ -11,7 +11,10 @@ const MAX_BYTES: u64 = 4 << 20;
 /// The text of a file that the operator named; `what` says what it should be: `scenario`.
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Rejection> {
     let refuse = |reason: String| {
-        Rejection::usage(format!("cannot read the {what} `{}`: {reason}", path.display()))
+        Rejection::usage(format!(
+            "cannot read the {what} `{}`: {reason}",
+            path.display()
+        ))
     };
     let bytes = read(path).map_err(|error| refuse(plain(&error)))?;
     if bytes.len() as u64 > MAX_BYTES {

@@ -32,7 +32,11 @@ pub(crate) fn scenarios(
             continue;
         };
         if is_named(&loaded, &scenario) {
-            let message = format!("`{}` is a second scenario named `{}`", path.display(), scenario.name);
+            let message = format!(
+                "`{}` is a second scenario named `{}`",
+                path.display(),
+                scenario.name
+            );
             return Err(Rejection::usage(message).hint("give each scenario a name of its own"));
         }
         let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(&text));
@@ -77,11 +81,16 @@ pub(crate) fn writable(folder: &Path) -> Result<FsStore, Rejection> {
             StoreError::Io { source, .. } => plain(source),
             other => other.to_string(),
         };
-        Rejection::usage(format!("cannot write runs below `{}`: {why}", folder.display()))
-            .hint("name another folder with `--out`")
+        Rejection::usage(format!(
+            "cannot write runs below `{}`: {why}",
+            folder.display()
+        ))
+        .hint("name another folder with `--out`")
     })
 }
 
 fn is_named(loaded: &[RunScenario], scenario: &Scenario) -> bool {
-    loaded.iter().any(|other| other.scenario.name == scenario.name)
+    loaded
+        .iter()
+        .any(|other| other.scenario.name == scenario.name)
 }

@@ -38,11 +38,10 @@ pub(crate) fn watcher(terminal: Terminal, names: &[String], variants: usize) -> 
 
 fn bars(names: &[String], variants: usize) -> Watcher {
     let all = MultiProgress::new();
-    let style = ProgressStyle::with_template(
-        "{prefix:.bold} {spinner} [{bar:24}] {elapsed:>4} {wide_msg}",
-    )
-    .expect("the template is well-formed")
-    .progress_chars("=> ");
+    let style =
+        ProgressStyle::with_template("{prefix:.bold} {spinner} [{bar:24}] {elapsed:>4} {wide_msg}")
+            .expect("the template is well-formed")
+            .progress_chars("=> ");
     let bar = |name: &String| {
         let bar = all.add(ProgressBar::new(0).with_style(style.clone()));
         bar.set_prefix(name.clone());

@@ -14,7 +14,9 @@ pub(crate) fn cancellation(terminal: Terminal) -> watch::Receiver<Option<CancelR
             return;
         }
         sender.send_replace(Some(CancelReason::Interrupted));
-        terminal.error("stopping: restoring the handsets; press Ctrl-C again to leave them as they are");
+        terminal.error(
+            "stopping: restoring the handsets; press Ctrl-C again to leave them as they are",
+        );
         if wanted().await {
             terminal.error("left as they are; `phonehome restore` puts them back");
             leave();

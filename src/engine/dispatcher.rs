@@ -62,7 +62,8 @@ impl Dispatcher<'_> {
 
 /// Writes the record into its run's folder, whole or not at all.
 pub fn save(record: &RunRecord, store: &dyn Store) -> Result<(), StoreError> {
-    let mut json = serde_json::to_vec_pretty(record).expect("a record of plain data has a JSON form");
+    let mut json =
+        serde_json::to_vec_pretty(record).expect("a record of plain data has a JSON form");
     json.push(b'\n');
     store.write(&format!("{}/{RECORD}", record.id), &json)
 }

@@ -4,8 +4,7 @@
 use crate::base::causes::causes;
 use crate::engine::collector::sockets::read_packages;
 use crate::engine::event::{CancelReason, Event, What};
-use crate::engine::identify::identify;
-use crate::engine::journal_file;
+use crate::engine::identify::{Identity, identify};
 use crate::engine::recovery::{self, Unfinished};
 use crate::engine::run::{RunHandset, RunRequest, RunScenario, World};
 use crate::engine::scenario_run::ScenarioRun;
@@ -60,7 +59,9 @@ impl Executor {
         let profile = facts.profile.clone().unwrap_or_default();
         self.tell(What::Attached(Box::new(facts))).await;
         self.refuse_unrestored(&session).await?;
-        let known = identify(&session).await;
+        let known = identify(&session)
+            .await
+            .map_err(|error| session_failed(&error))?;
         let packages = read_packages(&session).await.unwrap_or_default();
         let session = Arc::new(session);
         for (index, run) in self.request.scenarios.iter().enumerate() {
@@ -102,12 +103,17 @@ impl Executor {
             hint: None,
         })?;
         let serial = session.serial().unwrap_or_default();
-        let ours = |unfinished: &&Unfinished| unfinished.is_of(serial) && !unfinished.is_in_run(&self.request.id);
+        let ours = |unfinished: &&Unfinished| {
+            unfinished.is_of(serial) && !unfinished.is_in_run(&self.request.id)
+        };
         let left: Vec<&Unfinished> = found.iter().filter(ours).collect();
         if left.is_empty() {
             return Ok(());
         }
-        let needs_restoring = left.iter().flat_map(|unfinished| unfinished.words()).collect();
+        let needs_restoring = left
+            .iter()
+            .flat_map(|unfinished| unfinished.words())
+            .collect();
         self.tell(What::Restored(RestoreRecord {
             restored: Vec::new(),
             needs_restoring,
@@ -115,13 +121,16 @@ impl Executor {
         .await;
         Err(ErrorRecord {
             message: "an earlier run left this handset changed".to_owned(),
-            hint: Some(format!("run `phonehome restore --handset {}` first", self.asked.selector)),
+            hint: Some(format!(
+                "run `phonehome restore --handset {}` first",
+                self.asked.selector
+            )),
         })
     }
 
     /// What is searched for: given by the operator, read from the handset, drawn from the seed. What
     /// the operator gives wins.
-    fn persona(&self, run: &RunScenario, read: &Persona) -> Result<Persona, ErrorRecord> {
+    fn persona(&self, run: &RunScenario, read: &Identity) -> Result<Persona, ErrorRecord> {
         let mut known = self.request.given.clone();
         for datum in &read.data {
             if known.data.iter().all(|given| given.id != datum.id) {
@@ -194,5 +203,3 @@ fn session_failed(error: &SessionError) -> ErrorRecord {
 
 /// The name of the journal below a variant's folder.
 pub(crate) const JOURNAL: &str = "journal.jsonl";
-
-const _: &str = journal_file::SCHEMA;

@@ -1,14 +1,15 @@
 //! What is observed of one variant while it is played, and its analysis afterwards.
 
 use crate::android::packages::Packages;
+use crate::base::causes::causes;
 use crate::detect::analysis::Analysis;
 use crate::detect::analyzer::{Analyzer, Outcome};
 use crate::detect::detector::Detector;
 use crate::detect::options::{Exclusion, Marks, Options};
-use crate::base::causes::causes;
 use crate::engine::act::error::ActError;
 use crate::engine::act::evidence::{ActEvidence, Verified};
-use crate::engine::collector::netstats::{Reading, counted};
+use crate::engine::act::toggle::Reading;
+use crate::engine::collector::netstats::{Counters, counted};
 use crate::engine::collector::packets;
 use crate::engine::collector::sockets::SocketCollector;
 use crate::engine::event::CancelReason;
@@ -61,9 +62,9 @@ pub(crate) struct Observation {
     /// Which app owns which socket.
     pub(crate) sockets: SocketCollector,
     /// Byte counters before the window.
-    pub(crate) before: Option<Reading>,
+    pub(crate) before: Option<Counters>,
     /// Byte counters after it.
-    pub(crate) after: Option<Reading>,
+    pub(crate) after: Option<Counters>,
     /// Whether a capture was started.
     pub(crate) captured: bool,
     /// The marks looked up so far.
@@ -85,10 +86,20 @@ pub(crate) struct Observation {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
 enum Line<'a> {
-    StepBegins { step: &'a str },
-    StepEnds { step: &'a str, evidence: Option<&'a ActEvidence>, failed: Option<String> },
-    Mark { name: &'a str },
-    Stopped { why: &'a str },
+    StepBegins {
+        step: &'a str,
+    },
+    StepEnds {
+        step: &'a str,
+        evidence: Option<&'a ActEvidence>,
+        failed: Option<String>,
+    },
+    Mark {
+        name: &'a str,
+    },
+    Stopped {
+        why: &'a str,
+    },
 }
 
 impl Observation {
@@ -135,31 +146,45 @@ impl Observation {
         self.gaps.extend(gaps);
     }
 
-    /// What a toggle was found to be, or why that cannot be read.
+    /// What a toggle was found to be before anything was touched.
     pub(crate) fn found(
         &mut self,
         toggle: &str,
         asked: ToggleState,
-        found: Result<ToggleState, String>,
+        method: Option<&str>,
+        reading: &Reading,
     ) {
+        let found = reading.state().map(state);
         self.toggles.push(ToggleObserved {
             toggle: toggle.to_owned(),
             asked,
-            found: found.as_ref().ok().copied(),
-            became: None,
-            method: None,
+            found,
+            became: found.filter(|_| asked == ToggleState::Untouched),
+            method: method.map(str::to_owned),
             verified_by: None,
-            problem: match (asked, found) {
-                // What was not touched need not be known.
-                (ToggleState::Untouched, _) | (_, Ok(_)) => None,
-                (_, Err(why)) => Some(why),
-            },
+            problem: None,
         });
     }
 
     /// What came of switching a toggle.
-    pub(crate) fn switched(&mut self, toggle: &str, set: &Result<ActEvidence, ActError>) {
-        let _ = (toggle, set);
+    pub(crate) fn switched(
+        &mut self,
+        toggle: &str,
+        asked: ToggleState,
+        switched: &Result<ActEvidence, ActError>,
+    ) {
+        let of = |observed: &&mut ToggleObserved| observed.toggle == toggle;
+        let Some(observed) = self.toggles.iter_mut().find(of) else {
+            return;
+        };
+        match switched.as_ref().map(|evidence| &evidence.verified) {
+            Ok(Verified::Yes { by }) => {
+                observed.became = Some(asked);
+                observed.verified_by = Some(by.clone());
+            }
+            Ok(Verified::No { why }) => observed.problem = Some(why.clone()),
+            Err(error) => observed.problem = Some(causes(error)),
+        }
     }
 
     /// A step begins.
@@ -183,10 +208,16 @@ impl Observation {
             return Ok(());
         };
         step.outcome = match performed {
-            Ok(ActEvidence { verified: Verified::Yes { by }, .. }) => StepOutcome::Verified {
+            Ok(ActEvidence {
+                verified: Verified::Yes { by },
+                ..
+            }) => StepOutcome::Verified {
                 evidence: by.clone(),
             },
-            Ok(ActEvidence { verified: Verified::No { why }, .. }) => StepOutcome::Unverified {
+            Ok(ActEvidence {
+                verified: Verified::No { why },
+                ..
+            }) => StepOutcome::Unverified {
                 reason: why.clone(),
             },
             Err(error) => StepOutcome::Failed {
@@ -194,7 +225,9 @@ impl Observation {
             },
         };
         let evidence = performed.as_ref().ok();
-        step.note = evidence.filter(|e| !e.notes.is_empty()).map(|e| e.notes.join("; "));
+        step.note = evidence
+            .filter(|e| !e.notes.is_empty())
+            .map(|e| e.notes.join("; "));
         let id = step.id.clone();
         self.tell(&Line::StepEnds {
             step: &id,
@@ -231,16 +264,23 @@ impl Observation {
                     self.gaps.extend(outcome.gaps);
                     analysis = Some(outcome.analysis);
                 }
-                Err(why) => self.gaps.push(packets::gap("the capture could not be read back", &why)),
+                Err(why) => self
+                    .gaps
+                    .push(packets::gap("the capture could not be read back", &why)),
             }
         }
         if let Some(analysis) = &mut analysis {
             self.count(analysis);
             let written = serde_json::to_vec_pretty(analysis)
                 .map_err(|error| error.to_string())
-                .and_then(|json| folder.write(ANALYSIS, &json).map_err(|error| causes(&error)));
+                .and_then(|json| {
+                    folder
+                        .write(ANALYSIS, &json)
+                        .map_err(|error| causes(&error))
+                });
             if let Err(why) = written {
-                self.gaps.push(packets::gap("the analysis could not be stored", &why));
+                self.gaps
+                    .push(packets::gap("the analysis could not be stored", &why));
             }
         }
         self.gaps.extend(self.sockets.gaps());
@@ -262,7 +302,9 @@ impl Observation {
         let options = Options {
             input: packets::FILE.to_owned(),
             exclude: self.exclude.clone(),
-            window: Some(Marks { names: self.marks.clone() }),
+            window: Some(Marks {
+                names: self.marks.clone(),
+            }),
             owners: self.sockets.owners(),
             handset_addresses: Vec::new(),
         };
@@ -287,7 +329,11 @@ impl Observation {
     fn time_steps(&mut self, outcome: &Outcome) {
         let Some(window) = self.window else { return };
         let steps = self.steps.iter_mut().skip(window);
-        let times: Vec<Option<f64>> = self.marks.iter().map(|mark| outcome.marks.get(mark).copied()).collect();
+        let times: Vec<Option<f64>> = self
+            .marks
+            .iter()
+            .map(|mark| outcome.marks.get(mark).copied())
+            .collect();
         for (place, step) in steps.enumerate() {
             step.started = times.get(place).copied().flatten();
             step.ended = times.get(place + 1).copied().flatten();
@@ -305,11 +351,16 @@ impl Observation {
         };
         let is_ours = |uid: i64| !self.exclude.is_empty() && ADBD.contains(&uid);
         let sum = |ours: bool| -> u64 {
-            let uids = counted.by_uid.iter().filter(|(uid, _)| is_ours(**uid) == ours);
-            uids.map(|(_, traffic)| traffic.rx_bytes.saturating_add(traffic.tx_bytes)).sum()
+            let uids = counted
+                .by_uid
+                .iter()
+                .filter(|(uid, _)| is_ours(**uid) == ours);
+            uids.map(|(_, traffic)| traffic.rx_bytes.saturating_add(traffic.tx_bytes))
+                .sum()
         };
         if self.is_filtered {
-            analysis.coverage.bytes_excluded = analysis.coverage.bytes_excluded.saturating_add(sum(true));
+            analysis.coverage.bytes_excluded =
+                analysis.coverage.bytes_excluded.saturating_add(sum(true));
         }
         let (counted, captured) = (sum(false), analysis.coverage.bytes);
         if captured < counted {
@@ -324,3 +375,11 @@ impl Observation {
 
 /// The uids that adbd runs under: root, or the shell's. Over the network its bytes are counted there.
 const ADBD: [i64; 2] = [0, 2000];
+
+const fn state(on: bool) -> ToggleState {
+    if on {
+        ToggleState::On
+    } else {
+        ToggleState::Off
+    }
+}

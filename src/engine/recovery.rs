@@ -7,9 +7,9 @@ use crate::engine::journal::{Journal as _, JournalError};
 use crate::engine::journal_file::{
     FileJournal, JournalContents, JournalReadError, MAX_BYTES, read_journal,
 };
+use crate::engine::restore;
 use crate::engine::session::Session;
 use crate::engine::undo::Undo;
-use crate::engine::restore;
 use crate::outcome::run_record::RestoreRecord;
 use crate::ports::store::{Store, StoreError};
 
@@ -47,7 +47,12 @@ impl Unfinished {
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         match &self.contents {
-            Ok(contents) => contents.open.values().rev().map(ToString::to_string).collect(),
+            Ok(contents) => contents
+                .open
+                .values()
+                .rev()
+                .map(ToString::to_string)
+                .collect(),
             Err(error) => vec![format!("what `{}` holds: {}", self.name, causes(error))],
         }
     }

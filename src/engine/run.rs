@@ -98,7 +98,8 @@ pub async fn run(
         tasks.push(tokio::spawn(async move {
             if tokio::spawn(executor::execute(executor)).await.is_err() {
                 let message = "phonehome itself failed while it drove this handset".to_owned();
-                let hint = Some("this is a defect; please report it with the run's folder".to_owned());
+                let hint =
+                    Some("this is a defect; please report it with the run's folder".to_owned());
                 let what = What::Failed(ErrorRecord { message, hint });
                 // The dispatcher is gone only when the run is over.
                 let _ = events.send(Event { handset, what }).await;

@@ -1,8 +1,8 @@
 //! One scenario on one handset: its variants in order, judged together, held against their goldens.
 
 use crate::android::packages::Packages;
-use crate::detect::detector::Detector;
 use crate::base::causes::causes;
+use crate::detect::detector::Detector;
 use crate::engine::act::toggle;
 use crate::engine::event::What;
 use crate::engine::executor::Executor;
@@ -74,7 +74,12 @@ impl ScenarioRun<'_> {
         let handset = &self.executor.asked.name;
         let request = &self.executor.request;
         let scenario = &self.run.scenario;
-        let path = format!("{}/{handset}/{}/{}", request.id, scenario.name, variant.name());
+        let path = format!(
+            "{}/{handset}/{}/{}",
+            request.id,
+            scenario.name,
+            variant.name()
+        );
         let run = VariantRun {
             executor: self.executor,
             session: &self.session,
@@ -96,7 +101,7 @@ impl ScenarioRun<'_> {
         for name in &scenario.required_toggles {
             let toggles = &self.executor.request.toggles;
             let known = toggles.iter().find(|toggle| toggle.name == *name);
-            let method = known.and_then(|known| toggle::method(&self.session, known));
+            let method = known.and_then(|known| toggle::choose(&self.session, known));
             if method.is_none() {
                 unmet.push(format!("the toggle `{name}`"));
             }
@@ -111,7 +116,11 @@ impl ScenarioRun<'_> {
             }
         }
         (!unmet.is_empty()).then(|| ErrorRecord {
-            message: format!("this handset lacks what `{}` requires: {}", scenario.name, unmet.join(", ")),
+            message: format!(
+                "this handset lacks what `{}` requires: {}",
+                scenario.name,
+                unmet.join(", ")
+            ),
             hint: Some("choose another scenario for it, or another handset".to_owned()),
         })
     }
@@ -188,6 +197,11 @@ impl ScenarioRun<'_> {
 
 /// Whether a SIM says that it is ready; several slots are separated by commas.
 fn has_sim(session: &Session) -> bool {
-    let state = session.properties().value("gsm.sim.state").unwrap_or_default();
-    state.split(',').any(|slot| matches!(slot.trim(), "READY" | "LOADED"))
+    let state = session
+        .properties()
+        .value("gsm.sim.state")
+        .unwrap_or_default();
+    state
+        .split(',')
+        .any(|slot| matches!(slot.trim(), "READY" | "LOADED"))
 }

@@ -1,19 +1,19 @@
 //! Plays one variant on the handset: logs, setup, toggles, collectors, marks, steps. What happens is
 //! written into the observation and the transcript as it happens.
 
-use crate::android::sockets::{Sockets, COMMAND as SOCKETS};
-use crate::detect::options::Exclusion;
+use crate::android::sockets::{COMMAND as SOCKETS, Sockets};
 use crate::base::causes::causes;
-use crate::engine::act::error::ActError;
-use crate::engine::act::evidence::ActEvidence;
-use crate::engine::act::{self, idle, toggle};
+use crate::detect::options::Exclusion;
+use crate::engine::act::evidence::Actor;
+use crate::engine::act::toggle::Reading;
+use crate::engine::act::{idle, toggle};
 use crate::engine::collector::marks::{Marks, lookup_command};
 use crate::engine::collector::{logs, netstats, packets};
 use crate::engine::event::CancelReason;
 use crate::engine::journal_file::FileJournal;
 use crate::engine::observe::{Observation, Stop};
+use crate::engine::perform::{perform, switch};
 use crate::engine::variant_run::VariantRun;
-use crate::outcome::observed::{StepObserved, StepOutcome};
 use crate::ports::clock::within;
 use crate::scenario::matrix::Packets;
 use crate::scenario::step::{Act, Changes, Step};
@@ -59,12 +59,10 @@ impl<'a> Stage<'a> {
     }
 
     /// Plays the variant to its end, or to what stops it.
-    pub(crate) fn play(&mut self) -> crate::ports::BoxFuture<'_, ()> {
-        Box::pin(async {
+    pub(crate) async fn play(&mut self) {
         if let Err(stop) = self.try_play().await {
             self.seen.stop(&stop);
         }
-        })
     }
 
     /// Ends what still runs. What was observed, and the steps that leave the handset in a state that
@@ -73,7 +71,9 @@ impl<'a> Stage<'a> {
         let is_there = self.run.is_there().await;
         if let Some(collector) = self.packets.take() {
             if is_there {
-                let gaps = collector.stop(self.run.session, self.journal, &self.run.folder).await;
+                let gaps = collector
+                    .stop(self.run.session, self.journal, &self.run.folder)
+                    .await;
                 self.seen.gaps(gaps);
             } else {
                 self.seen.gaps(vec![packets::lost()]);
@@ -95,7 +95,10 @@ impl<'a> Stage<'a> {
         for step in &self.run.scenario.setup {
             self.step(step).await?;
         }
-        for (toggle, _) in toggles.iter().filter(|(_, asked)| *asked == ToggleState::Off) {
+        for (toggle, _) in toggles
+            .iter()
+            .filter(|(_, asked)| *asked == ToggleState::Off)
+        {
             self.switch(toggle, ToggleState::Off).await?;
         }
         self.settle().await?;
@@ -139,7 +142,7 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         let started = logs::start(self.run.session, buffers, &self.run.folder);
-        match self.limited(PATIENCE, started).await??  {
+        match self.limited(PATIENCE, started).await?? {
             Ok(collector) => self.logs = Some(collector),
             Err(gap) => self.seen.gaps(vec![gap]),
         }
@@ -150,7 +153,8 @@ impl<'a> Stage<'a> {
         self.run.tell_step("collect").await;
         let session = self.run.session;
         let own = self.limited(PATIENCE, own_connections(self.run)).await?;
-        self.seen.exclude(own.clone(), session.transport().banner().has("shell_v2"));
+        self.seen
+            .exclude(own.clone(), session.transport().banner().has("shell_v2"));
         if self.run.scenario.collect.packets == Packets::Auto {
             let token = self.token("capture");
             let token = token.get(..12).unwrap_or("capture");
@@ -194,38 +198,55 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Gives the handset time for what the last act sets off.
     async fn settle(&mut self) -> Result<(), Stop> {
-        let session = self.run.session;
-        let sockets = &mut self.seen.sockets;
-        let passing = idle::pass(session, SETTLE, async |session| sockets.sample(session).await.is_ok());
-        let clock = &*self.run.executor.world.clock;
-        let passed = cancellable(self.run, within(clock, PATIENCE, "the handset to settle", passing)).await?;
-        let passed = passed.map_err(|error| Stop::failed(&error))?;
-        passed.map_err(|error| Stop::failed(&error))
+        let passing = idle::pass(self.run.session, SETTLE, &mut self.seen.sockets);
+        let passed = guarded(self.run, PATIENCE, passing).await?;
+        passed.map(|_| ()).map_err(|error| Stop::failed(&error))
     }
 
     /// Reads what a toggle is before anything is touched.
     async fn find(&mut self, toggle: &Toggle, asked: ToggleState) -> Result<(), Stop> {
-        let found = self.limited(PATIENCE, toggle::read(self.run.session, toggle)).await?;
-        self.seen.found(&toggle.name, asked, found);
-        Ok(())
+        let Some(method) = toggle::choose(self.run.session, toggle) else {
+            let why = "this handset has no such setting that is known".to_owned();
+            return Ok(self
+                .seen
+                .found(&toggle.name, asked, None, &Reading::Unknown(why)));
+        };
+        let reading = self
+            .limited(PATIENCE, toggle::state(self.run.session, method))
+            .await?;
+        let reading = reading.unwrap_or_else(|error| Reading::Unknown(causes(&error)));
+        Ok(self
+            .seen
+            .found(&toggle.name, asked, Some(&method.id), &reading))
     }
 
     async fn switch(&mut self, toggle: &Toggle, state: ToggleState) -> Result<(), Stop> {
         let id = format!("toggle:{}={state}", toggle.name);
         self.run.tell_step(&id).await;
         self.seen.step_begins(&id)?;
-        let setting = toggle::set(self.run.session, self.journal, toggle, state);
-        let set = guarded(self.run, PATIENCE, setting).await?;
-        self.seen.switched(&toggle.name, &set);
-        Ok(self.seen.step_ends(&set)?)
+        let mut actor = Actor {
+            session: self.run.session,
+            journal: self.journal,
+            step: &id,
+        };
+        let switching = switch(self.run.scene(), &mut actor, &toggle.name, state);
+        let switched = guarded(self.run, PATIENCE, switching).await?;
+        self.seen.switched(&toggle.name, state, &switched);
+        Ok(self.seen.step_ends(&switched)?)
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         self.run.tell_step(&step.id).await;
         self.seen.step_begins(&step.id)?;
-        if let Act::Shell { changes: Changes::Unknown, .. } = &step.act {
-            self.changes_unknown.push(format!("`{}` may have changed anything", step.id));
+        if let Act::Shell {
+            changes: Changes::Unknown,
+            ..
+        } = &step.act
+        {
+            self.changes_unknown
+                .push(format!("`{}` may have changed anything", step.id));
         }
         if let Some(permission) = step.act.permission() {
             self.seen.permissions.insert(permission);
@@ -234,18 +255,22 @@ impl<'a> Stage<'a> {
             Act::Idle(duration) | Act::Call { duration, .. } => duration.saturating_mul(2),
             _ => Duration::ZERO,
         });
-        let scene = act::Scene {
+        let mut actor = Actor {
             session: self.run.session,
-            persona: self.run.persona,
-            toggles: &self.run.executor.request.toggles,
+            journal: self.journal,
+            step: &step.id,
         };
-        let sockets = &mut self.seen.sockets;
-        let sample = async |session: &_| sockets.sample(session).await.is_ok();
-        let performing = act::perform(&scene, self.journal, step, sample);
+        let performing = perform(self.run.scene(), &mut actor, step, &mut self.seen.sockets);
         let performed = guarded(self.run, limit, performing).await?;
         // A step that failed does not end the variant while the handset answers: what leaves after it
         // is evidence all the same.
-        Ok(self.seen.step_ends(&performed)?)
+        self.seen.step_ends(&performed)?;
+        if performed.is_err() && !self.run.is_there().await {
+            return Err(Stop::Failed(
+                "the handset does not answer any more".to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     fn marks(&self, steps: usize) -> Marks {
@@ -315,5 +340,9 @@ async fn own_connections(run: &VariantRun<'_>) -> Vec<Exclusion> {
             peer_port: Some(socket.remote.port()),
         })
         .collect();
-    if exclusions.is_empty() { vec![whole_port] } else { exclusions }
+    if exclusions.is_empty() {
+        vec![whole_port]
+    } else {
+        exclusions
+    }
 }

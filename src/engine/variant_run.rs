@@ -7,13 +7,14 @@
 //! within it, so that what it starts is.
 
 use crate::android::packages::Packages;
-use crate::detect::detector::Detector;
 use crate::base::causes::causes;
+use crate::detect::detector::Detector;
 use crate::engine::event::What;
 use crate::engine::executor::{Executor, JOURNAL};
 use crate::engine::folder::Folder;
 use crate::engine::journal_file::{FileJournal, JournalHeader, SCHEMA};
 use crate::engine::observe::Observation;
+use crate::engine::perform::Scene;
 use crate::engine::recovery::{left_open, put_back};
 use crate::engine::run::rfc3339;
 use crate::engine::session::Session;
@@ -81,7 +82,10 @@ impl VariantRun<'_> {
             scenario: self.scenario.name.clone(),
             variant: self.variant.name(),
             index: earlier + place.unwrap_or_default(),
-            steps: self.scenario.setup.len() + self.scenario.steps.len() + self.variant.states.len() + 3,
+            steps: self.scenario.setup.len()
+                + self.scenario.steps.len()
+                + self.variant.states.len()
+                + 3,
         };
         self.executor.tell(what).await;
     }
@@ -102,7 +106,10 @@ impl VariantRun<'_> {
             Ok(mut journal) => self.observe(&mut journal, &mut result).await,
             Err(message) => {
                 result.observed.stopped = Some(message.clone());
-                result.errors.push(ErrorRecord { message, hint: None });
+                result.errors.push(ErrorRecord {
+                    message,
+                    hint: None,
+                });
             }
         }
         match self.folder.digests(&self.executor.request.id) {
@@ -114,6 +121,15 @@ impl VariantRun<'_> {
         }
         result.ended = rfc3339(&*self.executor.world.clock);
         result
+    }
+
+    /// What steps refer to.
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        Scene {
+            scenario: self.scenario,
+            persona: self.persona,
+            toggles: &self.executor.request.toggles,
+        }
     }
 
     fn journal(&self) -> Result<FileJournal, String> {
@@ -136,7 +152,10 @@ impl VariantRun<'_> {
             Err(error) => {
                 let message = format!("the evidence cannot be stored: {}", causes(&error));
                 result.observed.stopped = Some(message.clone());
-                result.errors.push(ErrorRecord { message, hint: None });
+                result.errors.push(ErrorRecord {
+                    message,
+                    hint: None,
+                });
                 return;
             }
         };
@@ -151,7 +170,11 @@ impl VariantRun<'_> {
     }
 
     /// Undoes what was done, over a new connection if the old one is lost.
-    async fn put_back(&self, journal: &mut FileJournal, result: &mut VariantResult) -> RestoreRecord {
+    async fn put_back(
+        &self,
+        journal: &mut FileJournal,
+        result: &mut VariantResult,
+    ) -> RestoreRecord {
         if self.is_there().await {
             let put_back = put_back(self.session, journal).await;
             return put_back.unwrap_or_else(|error| left_open(journal, &causes(&error)));
@@ -160,7 +183,10 @@ impl VariantRun<'_> {
             Ok(session) => {
                 result.lost = Some(ErrorRecord {
                     message: "the connection to the handset was lost".to_owned(),
-                    hint: Some("it was reached again and restored; check the cable, then run again".to_owned()),
+                    hint: Some(
+                        "it was reached again and restored; check the cable, then run again"
+                            .to_owned(),
+                    ),
                 });
                 let put_back = put_back(&session, journal).await;
                 return put_back.unwrap_or_else(|error| left_open(journal, &causes(&error)));
@@ -171,7 +197,10 @@ impl VariantRun<'_> {
         let hint = if open.needs_restoring.is_empty() {
             "nothing had been changed on it; plug it in again, then run again".to_owned()
         } else {
-            format!("when it is back, run `phonehome restore --handset {}`", self.selector())
+            format!(
+                "when it is back, run `phonehome restore --handset {}`",
+                self.selector()
+            )
         };
         result.lost = Some(ErrorRecord {
             message: format!("the handset was lost: {}", why.message),
@@ -183,12 +212,21 @@ impl VariantRun<'_> {
     /// Whether the handset still answers on the session's connection.
     pub(crate) async fn is_there(&self) -> bool {
         let clock = &*self.executor.world.clock;
-        let answer = within(clock, STILL_THERE, "a sign of life", self.session.shell(":")).await;
+        let answer = within(
+            clock,
+            STILL_THERE,
+            "a sign of life",
+            self.session.shell(":"),
+        )
+        .await;
         matches!(answer, Ok(Ok(_)))
     }
 
     async fn reattach(&self) -> Result<Session, ErrorRecord> {
-        let gone = |message: String| ErrorRecord { message, hint: None };
+        let gone = |message: String| ErrorRecord {
+            message,
+            hint: None,
+        };
         let clock = &*self.executor.world.clock;
         let attach = self.executor.attach();
         let attached = within(clock, REATTACH, "the handset to come back", attach).await;

@@ -11,10 +11,25 @@ pub fn device_profile(device: Option<&str>, incremental: Option<&str>) -> String
 }
 
 fn part(text: Option<&str>) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' };
-    let text: String = text.unwrap_or_default().chars().take(MAX_PART).map(keep).collect();
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let text: String = text
+        .unwrap_or_default()
+        .chars()
+        .take(MAX_PART)
+        .map(keep)
+        .collect();
     let text = text.trim_matches('.');
-    if text.is_empty() { "unknown".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "unknown".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

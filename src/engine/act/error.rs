@@ -75,6 +75,14 @@ pub enum ActError {
         /// What the handset said.
         said: String,
     },
+    /// Something that the act needs is not there.
+    #[error("{what} cannot be used: {why}")]
+    NotPossible {
+        /// What.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// After the undo, what was to be put back is still different.
     #[error("not restored: {what}; the handset shows {found}")]
     NotRestored {

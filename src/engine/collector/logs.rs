@@ -71,7 +71,10 @@ async fn collect(
         }
         if let Err(error) = file.append(&bytes) {
             let detail = Some(error.to_string());
-            return Some(Gap { detail, ..gap("the log could not be stored", None) });
+            return Some(Gap {
+                detail,
+                ..gap("the log could not be stored", None)
+            });
         }
     }
 }

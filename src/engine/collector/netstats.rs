@@ -14,20 +14,20 @@ pub const AFTER: &str = "netstats-after.txt";
 
 /// One reading.
 #[derive(Debug)]
-pub struct Reading(Result<Netstats, String>);
+pub struct Counters(Result<Netstats, String>);
 
 /// Reads the counters and keeps what the handset printed. They are polled first: without that they
 /// are as old as half an hour.
-pub async fn read(session: &Session, folder: &Folder, file: &str) -> Result<Reading, StoreError> {
+pub async fn read(session: &Session, folder: &Folder, file: &str) -> Result<Counters, StoreError> {
     match dump(session).await {
         Ok(text) => {
             folder.write(file, text.as_bytes())?;
             let netstats = Netstats::parse(&text);
             let is_empty = netstats.records.is_empty();
             let none = || Err("the handset printed no counters".to_owned());
-            Ok(Reading(if is_empty { none() } else { Ok(netstats) }))
+            Ok(Counters(if is_empty { none() } else { Ok(netstats) }))
         }
-        Err(error) => Ok(Reading(Err(error.to_string()))),
+        Err(error) => Ok(Counters(Err(error.to_string()))),
     }
 }
 
@@ -37,7 +37,7 @@ async fn dump(session: &Session) -> Result<String, SessionError> {
 }
 
 /// What was counted between two readings, or why that is not known.
-pub fn counted(before: &Reading, after: &Reading) -> Result<Difference, Gap> {
+pub fn counted(before: &Counters, after: &Counters) -> Result<Difference, Gap> {
     let gap = |detail: &str| Gap {
         observer: Observer::Netstats,
         reason: "the byte counters could not be read".to_owned(),

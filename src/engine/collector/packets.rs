@@ -5,8 +5,8 @@
 //! trusted to the last packet is a gap; it is kept all the same.
 
 use crate::android::quote;
-use crate::detect::options::Exclusion;
 use crate::base::causes::causes;
+use crate::detect::options::Exclusion;
 use crate::engine::folder::Folder;
 use crate::engine::journal::{Journal, UndoId};
 use crate::engine::service::shell::{Chunk, ShellStream, stream};
@@ -74,18 +74,24 @@ pub async fn start(
             path: path.clone(),
             root: true,
         };
-        let id = journal.intend(undo).map_err(|error| gap("the journal cannot be written", &causes(&error)))?;
+        let id = journal
+            .intend(undo)
+            .map_err(|error| gap("the journal cannot be written", &causes(&error)))?;
         Some((path, id))
     };
     let target = remote.as_ref().map_or("-", |(path, _)| path.as_str());
     let tcpdump = command(target, if streams { own } else { &[] });
-    let as_root = session.root_command(&tcpdump).map_err(|error| no_root(&causes(&error)))?;
+    let as_root = session
+        .root_command(&tcpdump)
+        .map_err(|error| no_root(&causes(&error)))?;
     let not_started = "tcpdump could not be started";
     let running = stream(&**session.transport(), &as_root)
         .await
         .map_err(|error| gap(not_started, &causes(&error)))?;
     let sink = if streams {
-        let file = folder.append(FILE).map_err(|error| gap("the capture could not be stored", &causes(&error)))?;
+        let file = folder
+            .append(FILE)
+            .map_err(|error| gap("the capture could not be stored", &causes(&error)))?;
         Some((PcapToPcapng::new(APPLICATION), file))
     } else {
         None
@@ -103,7 +109,10 @@ pub async fn start(
             words,
             task,
         }),
-        (ended, _) => Err(gap(not_started, &format!("{} {}", heard.text, ended.unwrap_or_default()))),
+        (ended, _) => Err(gap(
+            not_started,
+            &format!("{} {}", heard.text, ended.unwrap_or_default()),
+        )),
     }
 }
 
@@ -122,7 +131,9 @@ impl PacketCollector {
             gaps.push(gap("tcpdump could not be stopped", &causes(&error)));
         }
         let ending = self.words.wait_for(|words| words.ended.is_some());
-        let ended = within(&**session.clock(), PATIENCE, "tcpdump to end", ending).await.is_ok();
+        let ended = within(&**session.clock(), PATIENCE, "tcpdump to end", ending)
+            .await
+            .is_ok();
         let words = self.words.borrow().clone();
         if !ended {
             self.task.abort();
@@ -137,7 +148,11 @@ impl PacketCollector {
                 gaps.push(gap("the capture could not be fetched", &why));
             }
             // What remains is the journal's to put back.
-            if session.root_shell(&format!("rm {}", quote::quote(&path))).await.is_ok() {
+            if session
+                .root_shell(&format!("rm {}", quote::quote(&path)))
+                .await
+                .is_ok()
+            {
                 let _ = journal.done(id);
             }
         }
@@ -222,16 +237,26 @@ async fn collect(
 /// Pulls the file and converts it.
 async fn fetch(session: &Session, path: &str, folder: &Folder) -> Result<(), String> {
     let readable = format!("chmod 644 {}", quote::quote(path));
-    session.root_shell(&readable).await.map_err(|error| causes(&error))?;
+    session
+        .root_shell(&readable)
+        .await
+        .map_err(|error| causes(&error))?;
     let mut sink = Sink {
         converter: PcapToPcapng::new(APPLICATION),
         file: folder.append(FILE).map_err(|error| causes(&error))?,
     };
     let limits = sync::Limits::default();
     let transport = &**session.transport();
-    sync::pull(transport, &**session.clock(), path, &mut sink, limits, &mut |_| {})
-        .await
-        .map_err(|error| causes(&error))?;
+    sync::pull(
+        transport,
+        &**session.clock(),
+        path,
+        &mut sink,
+        limits,
+        &mut |_| {},
+    )
+    .await
+    .map_err(|error| causes(&error))?;
     let last = sink.converter.finish();
     sink.file.append(&last).map_err(|error| causes(&error))
 }
@@ -276,7 +301,9 @@ pub fn lost() -> Gap {
 
 /// `pid 1234`
 fn pid(text: &str) -> Option<u32> {
-    let mut lines = text.lines().filter_map(|line| line.trim().strip_prefix("pid "));
+    let mut lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pid "));
     lines.next()?.parse().ok()
 }
 
@@ -287,7 +314,12 @@ fn dropped(text: &str) -> Option<Gap> {
         return Some(plain_gap("tcpdump did not say how many packets it missed"));
     };
     let count: u64 = line.split_whitespace().next()?.parse().ok()?;
-    (count > 0).then(|| gap("the handset's kernel dropped packets", &format!("{count} packets")))
+    (count > 0).then(|| {
+        gap(
+            "the handset's kernel dropped packets",
+            &format!("{count} packets"),
+        )
+    })
 }
 
 fn no_root(why: &str) -> Gap {

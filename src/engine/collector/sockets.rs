@@ -2,13 +2,15 @@
 //! socket shows its owner only while it is open.
 
 use crate::android::packages::{self, Packages};
-use crate::base::causes::causes;
 use crate::android::sockets::{COMMAND, Socket, SocketProtocol, Sockets};
+use crate::base::causes::causes;
 use crate::detect::options::SocketOwner;
+use crate::engine::act::idle::Sampler;
 use crate::engine::folder::Folder;
-use crate::engine::session::{Session, SessionError};
+use crate::engine::session::{Answer, Session, SessionError};
 use crate::evidence::flow::{App, FlowProtocol};
 use crate::evidence::gap::{Gap, Observer};
+use crate::ports::BoxFuture;
 use crate::ports::store::{Appender, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,17 +55,6 @@ impl SocketCollector {
         })
     }
 
-    /// Looks once. What cannot be read is a gap at the end.
-    pub async fn sample(&mut self, session: &Session) -> Result<(), StoreError> {
-        match session.shell(COMMAND).await {
-            Ok(answer) => self.add(&Sockets::parse(&answer.text)),
-            Err(error) => {
-                self.failed = Some(causes(&error));
-                Ok(())
-            }
-        }
-    }
-
     fn add(&mut self, sample: &Sockets) -> Result<(), StoreError> {
         for socket in &sample.sockets {
             let Some(uid) = socket.owner() else { continue };
@@ -79,6 +70,19 @@ impl SocketCollector {
             self.write(socket, uid)?;
         }
         Ok(())
+    }
+
+    fn look(&mut self, answer: Result<Answer, SessionError>) {
+        let stored = match answer {
+            Ok(answer) => self.add(&Sockets::parse(&answer.text)),
+            Err(error) => {
+                self.failed = Some(causes(&error));
+                return;
+            }
+        };
+        if let Err(error) = stored {
+            self.failed = Some(causes(&error));
+        }
     }
 
     fn write(&mut self, socket: &Socket, uid: u32) -> Result<(), StoreError> {
@@ -137,6 +141,15 @@ impl SocketCollector {
     }
 }
 
+impl Sampler for SocketCollector {
+    fn sample<'a>(&'a mut self, session: &'a Session) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let answer = session.shell(COMMAND).await;
+            self.look(answer);
+        })
+    }
+}
+
 /// Reads which uid each package has.
 pub async fn read_packages(session: &Session) -> Result<Packages, SessionError> {
     let mut packages = Packages::parse_list(&session.shell(packages::LIST).await?.text);
@@ -147,4 +160,3 @@ pub async fn read_packages(session: &Session) -> Result<Packages, SessionError> 
     packages.add_shared(&session.shell(packages::DUMP_SHARED).await?.text);
     Ok(packages)
 }
-

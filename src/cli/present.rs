@@ -1,0 +1,85 @@
+//! Shows a run record in the forms that were asked for, and maps it to an exit code.
+
+use crate::adapters::fs_store::FsStore;
+use crate::cli::args::{Format, Output};
+use crate::cli::error::Rejection;
+use crate::cli::exit_code::Exit;
+use crate::cli::terminal::Terminal;
+use crate::outcome::condition::Condition;
+use crate::outcome::run_record::RunRecord;
+use crate::ports::store::Store as _;
+use crate::report::human::human;
+use crate::report::json::json;
+use crate::report::junit::junit;
+use crate::report::style::Style;
+use std::path::Path;
+
+/// Columns of a report in a file.
+const FILE_WIDTH: usize = 120;
+
+/// Prints and writes the reports. The exit code says what the run came to.
+pub(crate) fn present(
+    record: &RunRecord,
+    output: &Output,
+    terminal: Terminal,
+) -> anyhow::Result<Exit> {
+    for (format, path) in &output.writes {
+        write(path, &render(record, *format, None)?)?;
+    }
+    let text = render(record, output.format, Some(terminal))?;
+    if output.format != Format::Human || !terminal.quiet {
+        terminal.result(&text)?;
+    }
+    Ok(exit(record))
+}
+
+/// The exit code of a run.
+pub(crate) fn exit(record: &RunRecord) -> Exit {
+    let of = |condition: Condition| match condition {
+        Condition::NeedsRestoring => Exit::NeedsRestoring,
+        Condition::Cancelled => Exit::Cancelled,
+        Condition::HandsetFailure => Exit::Failure,
+        Condition::Fail => Exit::Fail,
+        Condition::Inconclusive => Exit::Inconclusive,
+        Condition::GoldenMissing => Exit::Unreviewed,
+    };
+    Exit::most_urgent(record.conditions().into_iter().map(of))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Rejection> {
+    let refuse =
+        |why: String| Rejection::failure(format!("cannot write `{}`: {why}", path.display()));
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| refuse("it has no file name".to_owned()))?;
+    let written = FsStore::new(folder.to_owned()).write(name, text.as_bytes());
+    written.map_err(|error| refuse(error.to_string()))
+}
+
+/// The report in one form. A file gets no colour and a fixed width.
+fn render(
+    record: &RunRecord,
+    format: Format,
+    terminal: Option<Terminal>,
+) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Human => {
+            let width = terminal.map_or(FILE_WIDTH, |terminal| terminal.width);
+            human(record, width, &style(terminal.is_some_and(|t| t.color)))
+        }
+        Format::Json => json(record)?,
+        Format::Junit => junit(record)?,
+    })
+}
+
+/// How reports are coloured.
+pub(crate) fn style(color: bool) -> Style {
+    if color {
+        Style::colored()
+    } else {
+        Style::plain()
+    }
+}
