@@ -6,3 +6,6 @@ mod transport;
 
 pub use client::{AdbServer, DEFAULT_ADDRESS};
 pub use transport::AdbServerTransport;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! One service over its own socket to the adb server. The server closes that socket both when the
-//! service ends and when the handset is lost; where the service's own protocol does not tell these
-//! apart, the server is asked before the end of input is reported.
+//! service ends and when the handset is lost, so the server is asked which before the end of input is
+//! reported. A reader that knows from the service's own protocol that it has everything does not read
+//! that far, and causes no question.
 
 use crate::adapters::adb_server::transport::Handset;
 use crate::ports::BoxFuture;
@@ -11,9 +12,6 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Services whose own protocol says when it is complete.
-const SELF_DELIMITING: [&str; 2] = ["shell,v2", "sync:"];
-
 /// The bytes of one service.
 pub(super) struct ServerStream {
     socket: TcpStream,
@@ -22,7 +20,7 @@ pub(super) struct ServerStream {
 
 /// What is done at the end of input.
 enum Ending {
-    /// Nothing: the end is the end.
+    /// Nothing: it is the service's.
     Believe,
     /// The server is asked whether it still has the handset.
     Ask(Box<Handset>),
@@ -33,15 +31,8 @@ enum Ending {
 }
 
 impl ServerStream {
-    pub(super) fn new(socket: TcpStream, handset: Handset, service: &str) -> Self {
-        let is_delimited = SELF_DELIMITING
-            .iter()
-            .any(|prefix| service.starts_with(prefix));
-        let ending = if is_delimited {
-            Ending::Believe
-        } else {
-            Ending::Ask(Box::new(handset))
-        };
+    pub(super) fn new(socket: TcpStream, handset: Handset) -> Self {
+        let ending = Ending::Ask(Box::new(handset));
         Self { socket, ending }
     }
 

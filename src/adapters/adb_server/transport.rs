@@ -91,7 +91,7 @@ impl AdbServerTransport {
         let mut socket = self.handset.dial().await?;
         let server = &self.handset.server;
         match server.request(&mut socket, service).await? {
-            Ok(()) => Ok(ServerStream::new(socket, self.handset.clone(), service)),
+            Ok(()) => Ok(ServerStream::new(socket, self.handset.clone())),
             Err(AskError::Failed(message)) => Err(TransportError::Refused {
                 service: printable(service, 200).into_owned(),
                 detail: Some(printable(&message, 300).into_owned()),
@@ -122,10 +122,6 @@ impl Handset {
         let selector = self.selector.clone();
         if message.contains("unauthorized") || message.contains("authorizing") {
             return TransportError::Unauthorized { selector };
-        }
-        if message.contains("offline") {
-            let state = "offline".to_owned();
-            return TransportError::Unusable { selector, state };
         }
         TransportError::Lost {
             reason: AskError::Failed(message.to_owned()).shown(),
