@@ -269,6 +269,90 @@ fn is_mac(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::{ScriptedHandset, says};
+
+    /// A reply parcel with a string, by the parcel format.
+    fn parcel(text: &str) -> String {
+        let mut units: Vec<u16> = text.encode_utf16().chain([0]).collect();
+        if units.len() % 2 == 1 {
+            units.push(0);
+        }
+        let mut words = vec![0, u32::try_from(text.len()).unwrap()];
+        words.extend(
+            units
+                .chunks(2)
+                .map(|pair| u32::from(pair[1]) << 16 | u32::from(pair[0])),
+        );
+        let hex: Vec<String> = words.iter().map(|word| format!("{word:08x}")).collect();
+        format!("Result: Parcel(\n  0x00000000: {} 'text')\n", hex.join(" "))
+    }
+
+    #[tokio::test]
+    async fn reads_a_handset_of_android_4_3() {
+        const REFUSED: &str = "Result: Parcel(\n  0x00000000: ffffffff 00000002 0067006e 00000000 '........n.g.....')\n";
+        let properties = "[ro.build.version.sdk]: [18]\n[ro.serialno]: [0123456789ABCDEF]\n\
+            [gsm.sim.operator.iso-country]: [gb]\n[gsm.sim.operator.alpha]: [Example Mobile]\n\
+            [persist.radio.multisim.config]: [dsds]\n";
+        let (session, handset) = ScriptedHandset::attach_with(
+            properties,
+            vec![
+                says("service call iphonesubinfo 1", &parcel("490154203237518")),
+                says(
+                    "service call iphonesubinfo_msim 1 i32 1",
+                    "service: Service iphonesubinfo_msim does not exist\n",
+                ),
+                says(
+                    "su -c 'service call iphonesubinfo_msim 1 i32 1'",
+                    "service: Service iphonesubinfo_msim does not exist\n",
+                ),
+                says("service call iphonesubinfo 3", REFUSED),
+                says(
+                    "su -c 'service call iphonesubinfo 3'",
+                    &parcel("234150999999999"),
+                ),
+                says(
+                    "service call iphonesubinfo 5",
+                    &parcel("8944110068012345678F"),
+                ),
+                says("service call iphonesubinfo 6", &parcel("07700900123")),
+                says("settings get secure android_id", "9774d56d682e549c\r\n"),
+                says("cat /sys/class/net/wlan0/address", "98:fa:e3:00:00:01\r\n"),
+            ],
+        )
+        .await;
+        let identity = identify(&session).await.unwrap();
+        handset.finish();
+        let seen: Vec<_> = identity
+            .data
+            .iter()
+            .map(|datum| {
+                (
+                    datum.id.as_str(),
+                    datum.value.expose().as_str(),
+                    datum.group,
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("imei-1", "490154203237518", Some(Group::Imei)),
+                ("imsi-1", "234150999999999", Some(Group::Imsi)),
+                ("iccid-1", "8944110068012345678", Some(Group::Iccid)),
+                ("own_phone-1", "+447700900123", Some(Group::OwnPhone)),
+                ("operator-1", "Example Mobile", Some(Group::Operator)),
+                ("serial-1", "0123456789ABCDEF", Some(Group::Serial)),
+                ("android_id-1", "9774d56d682e549c", Some(Group::AndroidId)),
+                ("mac-1", "98:fa:e3:00:00:01", Some(Group::Mac)),
+            ]
+        );
+        let unknown: Vec<_> = identity
+            .unknown
+            .iter()
+            .map(|datum| datum.id.as_str())
+            .collect();
+        assert_eq!(unknown, ["imei-2"]);
+    }
 
     #[test]
     fn finds_the_interfaces_address() {

@@ -19,6 +19,8 @@ pub mod review;
 pub mod run;
 pub mod service;
 pub mod session;
+#[cfg(test)]
+mod testing;
 pub mod undo;
 
 mod observe;

@@ -376,3 +376,88 @@ async fn bytes(
     }
     Ok(output)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    const OLD: &str = "[ro.build.version.sdk]: [18]\n[ro.build.version.release]: [4.3]\n";
+
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+
+    #[tokio::test]
+    async fn nothing_runs_as_root_ungranted() {
+        let id = says("id", "uid=2000(shell) gid=2000(shell)\n");
+        let handset = ScriptedHandset::new(vec![says("getprop", OLD), id]);
+        let session = is_send(handset.session(BTreeSet::new())).await.unwrap();
+        assert_eq!(*session.root(), RootAccess::NotGranted);
+        let error = session.root_shell("reboot").await.unwrap_err();
+        assert!(matches!(error, SessionError::NotGranted), "{error}");
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn adbd_as_root_needs_the_grant_too() {
+        let id = says("id", "uid=0(root) gid=0(root)\n");
+        let handset = ScriptedHandset::new(vec![says("getprop", OLD), id]);
+        let session = handset.session(BTreeSet::new()).await.unwrap();
+        assert!(!session.has_root());
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn finds_each_way_to_root() {
+        let shell = "uid=2000(shell) gid=2000(shell)\n";
+        let root = "uid=0(root) gid=0(root)\n";
+        let refused = || {
+            Line::Shell(
+                "su -c id".to_owned(),
+                "su: invalid uid/gid '-c'\n".to_owned(),
+                1,
+            )
+        };
+        let cases = [
+            (vec![says("id", root)], Some("a 'b'")),
+            (
+                vec![says("id", shell), says("su -c id", root)],
+                Some(r"su -c 'a '\''b'\'''"),
+            ),
+            (
+                vec![says("id", shell), refused(), says("su 0 sh -c id", root)],
+                Some(r"su 0 sh -c 'a '\''b'\'''"),
+            ),
+            (
+                vec![says("id", shell), refused(), does("su 0 sh -c id")],
+                None,
+            ),
+        ];
+        for (lines, expected) in cases {
+            let mut all = vec![says("getprop", OLD)];
+            all.extend(lines);
+            all.extend(expected.map(does));
+            let handset = ScriptedHandset::new(all);
+            let session = handset.session([Permission::Root].into()).await.unwrap();
+            match expected {
+                Some(_) => assert!(session.root_shell("a 'b'").await.unwrap().succeeded()),
+                None => {
+                    let error = session.root_shell("a 'b'").await.unwrap_err();
+                    assert!(matches!(error, SessionError::NoRoot { .. }), "{error}");
+                }
+            }
+            handset.finish();
+        }
+    }
+
+    #[tokio::test]
+    async fn refuses_what_is_too_old_or_says_nothing() {
+        let old = ScriptedHandset::new(vec![says("getprop", "[ro.build.version.sdk]: [17]\n")]);
+        let error = old.session(BTreeSet::new()).await.err();
+        assert!(matches!(error, Some(SessionError::TooOld { api: 17, .. })));
+        let mute = ScriptedHandset::new(vec![does("getprop")]);
+        let error = mute.session(BTreeSet::new()).await.err();
+        assert!(matches!(error, Some(SessionError::NoVersion)));
+    }
+}

@@ -150,3 +150,93 @@ async fn wait_for_state(session: &Session, wanted: CallState) -> Result<bool, Ac
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::act::idle::NoSampling;
+    use crate::engine::restore;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    const REGISTRY: &str = "dumpsys telephony.registry";
+    const ROWS: &str =
+        "content query --uri content://call_log/calls --projection _id:number --where '_id > 2'";
+
+    fn undo() -> Undo {
+        Undo::DeleteCall {
+            number: "+447700900456".to_owned(),
+            newest_before: 2,
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_waits_by_the_handsets_clock_and_hangs_up() {
+        let state = |state: u8| {
+            says(
+                REGISTRY,
+                &format!("last known state:\n  mCallState={state}\n"),
+            )
+        };
+        let lines = vec![
+            state(0),
+            says(
+                "content query --uri content://call_log/calls --projection _id",
+                "Row: 0 _id=2\n",
+            ),
+            Line::Intend(undo()),
+            Line::Intend(Undo::HangUp),
+            says(
+                "am start -a android.intent.action.CALL -d tel:+447700900456",
+                "Starting: Intent { }\n",
+            ),
+            state(0),
+            does("sleep 1"),
+            state(2),
+            says("cat /proc/uptime", "100.00 9\n"),
+            says("sleep 1; cat /proc/uptime", "101.20 9\n"),
+            says("sleep 1; cat /proc/uptime", "102.30 9\n"),
+            state(2),
+            state(2),
+            does("input keyevent 6"),
+            state(0),
+            Line::Done(1),
+            does("input keyevent 3"),
+            says(ROWS, "Row: 0 _id=3, number=07700900456\n"),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let number = Secret::new("+447700900456".to_owned());
+        let length = Duration::from_secs(2);
+        let mut actor = handset.actor(&session);
+        let evidence = place(&mut actor, &number, length, &mut NoSampling)
+            .await
+            .unwrap();
+        handset.finish();
+        assert!(evidence.verified.is_yes(), "{evidence:?}");
+    }
+
+    #[tokio::test]
+    async fn leaves_a_call_of_the_owners_alone() {
+        let lines = vec![says(REGISTRY, "  mCallState=2\n")];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let number = Secret::new("+447700900456".to_owned());
+        let mut actor = handset.actor(&session);
+        let error = place(&mut actor, &number, Duration::ZERO, &mut NoSampling).await;
+        assert!(matches!(error, Err(ActError::StateUnknown { .. })));
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn deletes_the_calls_row_only() {
+        let lines = vec![
+            says(
+                ROWS,
+                "Row: 0 _id=3, number=+447700900456\nRow: 1 _id=4, number=+447700900999\n",
+            ),
+            does("content delete --uri content://call_log/calls --where '_id = 3'"),
+            says(ROWS, "Row: 0 _id=4, number=+447700900999\n"),
+        ];
+        let (session, handset) = ScriptedHandset::attach(34, lines).await;
+        restore::apply(&session, &undo()).await.unwrap();
+        handset.finish();
+    }
+}

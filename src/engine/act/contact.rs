@@ -146,3 +146,139 @@ async fn empty_raw_contacts(
     }
     Ok(ids)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    const RAW: &str =
+        "content query --uri content://com.android.contacts/raw_contacts --projection";
+    const ROWS: &str = "content query --uri content://com.android.contacts/data --projection raw_contact_id:mimetype:data1 --where";
+    const HELD: &str = "Row: 0 raw_contact_id=9, mimetype=vnd.android.cursor.item/name, data1=Ada Example\r\n\
+        Row: 1 raw_contact_id=9, mimetype=vnd.android.cursor.item/phone_v2, data1=+44 7700 900123\r\n";
+
+    fn undo() -> Undo {
+        Undo::DeleteRawContact {
+            name: "Ada Example".to_owned(),
+            newest_before: 7,
+        }
+    }
+
+    #[tokio::test]
+    async fn adds_a_contact_and_reads_it_back() {
+        let lines = vec![
+            says(&format!("{RAW} _id"), "Row: 0 _id=3\r\nRow: 1 _id=7\r\n"),
+            Line::Intend(undo()),
+            does(
+                "content insert --uri content://com.android.contacts/raw_contacts --bind account_type:s: --bind account_name:s:",
+            ),
+            says(
+                &format!("{RAW} _id:deleted --where '_id > 7'"),
+                "Row: 0 _id=8, deleted=1\r\nRow: 1 _id=9, deleted=0\r\n",
+            ),
+            says(
+                &format!("{ROWS} 'raw_contact_id > 7'"),
+                "No result found.\r\n",
+            ),
+            does(
+                "content insert --uri content://com.android.contacts/data --bind raw_contact_id:i:9 --bind mimetype:s:vnd.android.cursor.item/name --bind 'data1:s:Ada Example'",
+            ),
+            does(
+                "content insert --uri content://com.android.contacts/data --bind raw_contact_id:i:9 --bind mimetype:s:vnd.android.cursor.item/phone_v2 --bind data1:s:+447700900123 --bind data2:i:2",
+            ),
+            says(&format!("{ROWS} 'raw_contact_id > 7'"), HELD),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let (name, phone) = (
+            Secret::new("Ada Example".to_owned()),
+            Secret::new("+447700900123".to_owned()),
+        );
+        let contact = Contact {
+            name: &name,
+            phone: &phone,
+        };
+        let evidence = add(&mut handset.actor(&session), contact).await.unwrap();
+        handset.finish();
+        assert!(evidence.verified.is_yes(), "{evidence:?}");
+        let shown = serde_json::to_string(&evidence).unwrap();
+        assert!(!shown.contains("7700") && !shown.contains("Ada"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_and_journalled_before() {
+        let insert = "content insert --uri content://com.android.contacts/raw_contacts --bind account_type:s: --bind account_name:s:";
+        let refusal = "Error while accessing provider:com.android.contacts\njava.lang.SecurityException: Permission Denial: writing\n";
+        let lines = vec![
+            says(&format!("{RAW} _id"), "No result found.\n"),
+            Line::Intend(Undo::DeleteRawContact {
+                name: "A".to_owned(),
+                newest_before: 0,
+            }),
+            says(insert, refusal),
+            says(
+                &format!("su -c {}", crate::android::quote::quote(insert)),
+                refusal,
+            ),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(34, lines).await;
+        let value = Secret::new("A".to_owned());
+        let contact = Contact {
+            name: &value,
+            phone: &value,
+        };
+        let error = add(&mut handset.actor(&session), contact)
+            .await
+            .unwrap_err();
+        handset.finish();
+        assert!(matches!(error, ActError::Provider { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn deletes_exactly_the_planted_contact_and_twice_is_once() {
+        let others = "Row: 2 raw_contact_id=10, mimetype=vnd.android.cursor.item/name, data1=Somebody Else\n";
+        let empty = "content delete --uri 'content://com.android.contacts/raw_contacts/";
+        let lines = vec![
+            says(
+                &format!("{ROWS} 'raw_contact_id > 7'"),
+                &format!("{HELD}{others}"),
+            ),
+            says(
+                &format!("{RAW} _id:deleted --where '_id > 7'"),
+                "Row: 0 _id=9, deleted=0\nRow: 1 _id=10, deleted=0\nRow: 2 _id=11, deleted=0\n",
+            ),
+            says(
+                &format!("{ROWS} 'raw_contact_id > 7'"),
+                &format!("{HELD}{others}"),
+            ),
+            does(&format!("{empty}9?caller_is_syncadapter=true'")),
+            says(
+                &format!("{RAW} _id --where '_id = 9'"),
+                "No result found.\n",
+            ),
+            // 11 is what an interrupted insertion left.
+            does(&format!("{empty}11?caller_is_syncadapter=true'")),
+            says(
+                &format!("{RAW} _id --where '_id = 11'"),
+                "No result found.\n",
+            ),
+            says(
+                &format!("{ROWS} 'raw_contact_id > 7'"),
+                others.replace("Row: 2", "Row: 0").as_str(),
+            ),
+            says(
+                &format!("{RAW} _id:deleted --where '_id > 7'"),
+                "Row: 0 _id=10, deleted=0\n",
+            ),
+            says(
+                &format!("{ROWS} 'raw_contact_id > 7'"),
+                others.replace("Row: 2", "Row: 0").as_str(),
+            ),
+        ];
+        let (session, handset) = ScriptedHandset::attach(18, lines).await;
+        restore::apply(&session, &undo()).await.unwrap();
+        restore::apply(&session, &undo()).await.unwrap();
+        handset.finish();
+    }
+}

@@ -125,6 +125,51 @@ fn whole_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::{ScriptedHandset, says};
+
+    struct Counter(u32);
+
+    impl Sampler for Counter {
+        fn sample<'a>(&'a mut self, _: &'a Session) -> BoxFuture<'a, ()> {
+            self.0 += 1;
+            Box::pin(async {})
+        }
+    }
+
+    #[tokio::test]
+    async fn waits_until_uptime_has_advanced_and_tells_jumps() {
+        let lines = vec![
+            says("cat /proc/uptime", "1000.00 1\n"),
+            says("sleep 2; cat /proc/uptime", "1002.10 1\n"),
+            // Suspended for about a minute.
+            says("sleep 2; cat /proc/uptime", "1062.10 1\n"),
+            says("sleep 2; cat /proc/uptime", "1063.50 1\n"),
+            says("sleep 1; cat /proc/uptime", "1064.50 1\n"),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let mut counter = Counter(0);
+        let mut actor = handset.actor(&session);
+        let duration = Duration::from_secs(64);
+        let evidence = idle(&mut actor, duration, &mut counter).await.unwrap();
+        handset.finish();
+        assert_eq!(counter.0, 5);
+        assert_eq!(
+            evidence.notes,
+            ["the handset's clock jumped 1 times, by 58 s in all: it was suspended"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_stands_still_ends_the_wait() {
+        let lines = vec![
+            says("cat /proc/uptime", "1000.00 1\n"),
+            says("sleep 1; cat /proc/uptime", "1000.00 1\n"),
+        ];
+        let (session, handset) = ScriptedHandset::attach(18, lines).await;
+        let error = pass(&session, Duration::from_secs(1), &mut NoSampling).await;
+        assert!(matches!(error, Err(ActError::StateUnknown { .. })));
+        handset.finish();
+    }
 
     #[test]
     fn reads_uptime() {

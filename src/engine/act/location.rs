@@ -89,3 +89,68 @@ async fn seen(session: &Session, way: LocationWay, on: bool) -> Result<Verified,
     };
     Ok(Verified::of(state == Some(on), by, &why))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    fn row(key: &str, value: &str) -> Line {
+        says(&format!("settings get secure {key}"), &format!("{value}\n"))
+    }
+
+    #[tokio::test]
+    async fn android_4_3_has_a_list_of_providers() {
+        let undo = Undo::Location {
+            providers: Some(String::new()),
+            mode: None,
+        };
+        let lines = vec![
+            row(PROVIDERS, ""),
+            row(MODE, "null"),
+            Line::Intend(undo.clone()),
+            does("settings put secure location_providers_allowed gps,network"),
+            says(
+                "dumpsys location",
+                "  Enabled Providers:\n    gps\n    network\n    passive\n",
+            ),
+            // undone
+            row(PROVIDERS, "gps,network"),
+            does("settings put secure location_providers_allowed ''"),
+            row(PROVIDERS, ""),
+            // and undone again
+            row(PROVIDERS, ""),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let evidence = switch(&mut handset.actor(&session), true).await.unwrap();
+        assert!(evidence.verified.is_yes(), "{evidence:?}");
+        restore::apply(&session, &undo).await.unwrap();
+        restore::apply(&session, &undo).await.unwrap();
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn android_14_has_a_command() {
+        let undo = Undo::Location {
+            providers: None,
+            mode: Some("0".to_owned()),
+        };
+        let lines = vec![
+            row(PROVIDERS, "null"),
+            row(MODE, "0"),
+            Line::Intend(undo.clone()),
+            does("cmd location set-location-enabled true"),
+            row(MODE, "3"),
+            // undone
+            row(MODE, "3"),
+            does("cmd location set-location-enabled false"),
+            row(MODE, "0"),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(34, lines).await;
+        let evidence = switch(&mut handset.actor(&session), true).await.unwrap();
+        assert!(evidence.verified.is_yes(), "{evidence:?}");
+        restore::apply(&session, &undo).await.unwrap();
+        handset.finish();
+    }
+}

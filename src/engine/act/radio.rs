@@ -69,3 +69,39 @@ async fn state(session: &Session) -> Result<bool, ActError> {
 const fn word(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    #[tokio::test]
+    async fn switches_wifi_and_looks_at_the_radio() {
+        let state = |state: &str| says("dumpsys wifi", &format!("Wi-Fi is {state}\n"));
+        let lines = vec![
+            state("disabled"),
+            Line::Intend(Undo::Wifi { on: false }),
+            does("svc wifi enable"),
+            state("enabling"),
+            does("sleep 1"),
+            state("enabled"),
+            // undone
+            state("enabled"),
+            does("svc wifi disable"),
+            state("disabled"),
+            // and undone again
+            state("disabled"),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let evidence = wifi(&mut handset.actor(&session), true).await.unwrap();
+        assert!(evidence.verified.is_yes());
+        restore::apply(&session, &Undo::Wifi { on: false })
+            .await
+            .unwrap();
+        restore::apply(&session, &Undo::Wifi { on: false })
+            .await
+            .unwrap();
+        handset.finish();
+    }
+}

@@ -292,3 +292,191 @@ async fn subscription(session: &Session) -> Result<i32, ActError> {
     let id = chosen.value().and_then(|value| value.trim().parse().ok());
     Ok(id.filter(|id| *id > 0).unwrap_or(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    const NEWEST: &str = "content query --uri content://sms --projection _id";
+    const PLANTED: &str = "Row: 0 address=+447700900456, body=meet at nine, or ten\n";
+    const APP_OP: &str = "appops get com.android.shell WRITE_SMS";
+
+    fn undo() -> Undo {
+        Undo::DeleteSms {
+            address: "+447700900456".to_owned(),
+            body: "meet at nine, or ten".to_owned(),
+            newest_before: 4,
+        }
+    }
+
+    fn values() -> (Secret<String>, Secret<String>) {
+        (
+            Secret::new("+447700900456".to_owned()),
+            Secret::new("meet at nine, or ten".to_owned()),
+        )
+    }
+
+    fn stored(folder: &str, rows: &str) -> Line {
+        says(
+            &format!(
+                "content query --uri content://sms/{folder} --projection address:body --where '_id > 4'"
+            ),
+            rows,
+        )
+    }
+
+    const INSERT: &str = "content insert --uri content://sms/inbox --bind address:s:+447700900456 --bind 'body:s:meet at nine, or ten' --bind read:i:0 --bind seen:i:0 --bind type:i:1";
+
+    #[tokio::test]
+    async fn android_4_3_stores_as_root() {
+        let lines = vec![
+            says(NEWEST, "Row: 0 _id=4\n"),
+            Line::Intend(undo()),
+            does(&format!("su -c {}", crate::android::quote::quote(INSERT))),
+            stored("inbox", PLANTED),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let (peer, text) = values();
+        let message = Message {
+            peer: &peer,
+            text: &text,
+        };
+        let evidence = receive(&mut handset.actor(&session), message)
+            .await
+            .unwrap();
+        handset.finish();
+        assert!(evidence.verified.is_yes());
+        assert!(
+            evidence.how.contains("stored, not received"),
+            "{}",
+            evidence.how
+        );
+    }
+
+    #[tokio::test]
+    async fn later_versions_lend_the_app_operation_and_take_it_back() {
+        let lines = vec![
+            says(NEWEST, "Row: 0 _id=4\n"),
+            Line::Intend(undo()),
+            says(APP_OP, "No operations.\n"),
+            Line::Intend(Undo::AppOp {
+                package: "com.android.shell".to_owned(),
+                operation: "WRITE_SMS".to_owned(),
+                mode: "default".to_owned(),
+            }),
+            does("appops set com.android.shell WRITE_SMS allow"),
+            says(APP_OP, "WRITE_SMS: allow\n"),
+            does(INSERT),
+            stored("inbox", PLANTED),
+            does("appops set com.android.shell WRITE_SMS default"),
+            says(APP_OP, "No operations.\n"),
+            Line::Done(1),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(34, lines).await;
+        let (peer, text) = values();
+        let message = Message {
+            peer: &peer,
+            text: &text,
+        };
+        let evidence = receive(&mut handset.actor(&session), message)
+            .await
+            .unwrap();
+        handset.finish();
+        assert!(evidence.verified.is_yes());
+    }
+
+    #[tokio::test]
+    async fn android_14_sends_through_the_service_and_waits_for_the_row() {
+        let call = "service call isms 5 i32 2 s16 com.android.shell i32 -1 s16 +447700900456 i32 -1 s16 'meet at nine, or ten' i32 0 i32 0 i32 1 i64 0";
+        let lines = vec![
+            says(NEWEST, "Row: 0 _id=4\n"),
+            says("settings get global multi_sim_sms", "2\n"),
+            Line::Intend(undo()),
+            says(call, "Result: Parcel(00000000    '....')\n"),
+            stored("sent", "No result found.\n"),
+            does("sleep 1"),
+            stored("sent", PLANTED),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(34, lines).await;
+        let (peer, text) = values();
+        let message = Message {
+            peer: &peer,
+            text: &text,
+        };
+        let evidence = send(&mut handset.actor(&session), message).await.unwrap();
+        handset.finish();
+        assert!(evidence.verified.is_yes());
+    }
+
+    #[tokio::test]
+    async fn android_4_3_sends_from_the_messaging_app() {
+        let dump = "uiautomator dump /data/local/tmp/phonehome-screen.xml; cat /data/local/tmp/phonehome-screen.xml; rm -f /data/local/tmp/phonehome-screen.xml";
+        let screen = "UI hierchary dumped to: x\r\n<?xml version='1.0'?><hierarchy><node text=\"\" resource-id=\"com.android.mms:id/send_button_sms\" enabled=\"true\" clickable=\"true\" bounds=\"[400,700][480,800]\"/></hierarchy>";
+        let lines = vec![
+            says(NEWEST, "Row: 0 _id=4\n"),
+            says("settings get global multi_sim_sms", "null\n"),
+            Line::Intend(undo()),
+            says("dumpsys power", "  mScreenOn=false\n"),
+            does("input keyevent 26"),
+            does("input keyevent 82"),
+            says(
+                "am start -a android.intent.action.SENDTO -d sms:+447700900456 --es sms_body 'meet at nine, or ten' --ez exit_on_sent true",
+                "Starting: Intent { act=android.intent.action.SENDTO dat=sms:xxx (has extras) }\n",
+            ),
+            says(dump, "ERROR: could not get idle state.\r\n"),
+            does("sleep 1"),
+            says(dump, screen),
+            does("input tap 440 750"),
+            stored("sent", PLANTED),
+            does("input keyevent 3"),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let (peer, text) = values();
+        let message = Message {
+            peer: &peer,
+            text: &text,
+        };
+        let evidence = send(&mut handset.actor(&session), message).await.unwrap();
+        handset.finish();
+        assert!(evidence.verified.is_yes());
+    }
+
+    #[tokio::test]
+    async fn deletes_the_planted_row_and_its_empty_thread() {
+        let rows = "content query --uri content://sms --projection _id:thread_id:address:body --where '_id > 4'";
+        let held = "Row: 0 _id=5, thread_id=2, address=+447700900456, body=another\n\
+            Row: 1 _id=6, thread_id=3, address=07700900456, body=meet at nine, or ten\n";
+        let threads = "content query --uri 'content://mms-sms/conversations?simple=true' --projection _id --where '_id = 3'";
+        let delete = |user: &str, command: &str| {
+            does(&format!("{user}{}", crate::android::quote::quote(command)))
+        };
+        let lines = vec![
+            says(rows, held),
+            delete(
+                "su -c ",
+                "content delete --uri content://sms --where '_id = 6'",
+            ),
+            says(&format!("{NEWEST} --where '_id = 6'"), "No result found.\n"),
+            says(
+                "content query --uri content://sms --projection thread_id --where 'thread_id = 3'",
+                "No result found.\n",
+            ),
+            says(threads, "Row: 0 _id=3\n"),
+            delete(
+                "su -c ",
+                "content delete --uri content://mms-sms/conversations/obsolete",
+            ),
+            says(threads, "No result found.\n"),
+            says(
+                rows,
+                "Row: 0 _id=5, thread_id=2, address=+447700900456, body=another\n",
+            ),
+        ];
+        let (session, handset) = ScriptedHandset::attach(18, lines).await;
+        restore::apply(&session, &undo()).await.unwrap();
+        restore::apply(&session, &undo()).await.unwrap();
+        handset.finish();
+    }
+}

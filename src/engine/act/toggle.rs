@@ -356,3 +356,318 @@ async fn check_box(session: &Session, activity: &str, text: &str) -> Result<Read
         what: format!("the row `{text}` with one check box"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::restore;
+    use crate::engine::testing::{Line, ScriptedHandset, does, says};
+
+    const FOLDER: &str = "/data/data/com.android.mms/shared_prefs";
+    const PATH: &str = "/data/data/com.android.mms/shared_prefs/com.android.mms_preferences.xml";
+    const STAGING: &str = "/data/local/tmp/phonehome-file";
+    const OLD: &str = "<?xml version='1.0' encoding='utf-8' standalone='yes' ?>\n<map>\n    <int name=\"n\" value=\"4\" />\n</map>\n";
+    const ABSENT: &str = ": No such file or directory\r\n";
+
+    fn method() -> ToggleMethod {
+        ToggleMethod {
+            id: "miui-v5-mms-preference".to_owned(),
+            when: vec![("ro.miui.ui.version.name".to_owned(), "V5".to_owned())],
+            place: TogglePlace::Preference {
+                package: "com.android.mms".to_owned(),
+                file: "com.android.mms_preferences".to_owned(),
+                key: "pref_key_enable_mx".to_owned(),
+            },
+            restart: Some("com.android.mms".to_owned()),
+            verify: ToggleVerify::CheckBox {
+                activity: "com.android.mms/.ui.Settings".to_owned(),
+                text: "Cloud Messaging".to_owned(),
+            },
+        }
+    }
+
+    fn root(command: &str, output: &str) -> Line {
+        says(&format!("su -c {}", quote::quote(command)), output)
+    }
+
+    fn listed(path: &str, len: usize) -> Line {
+        let row = format!("-rw-rw---- u0_a23   u0_a23   {len} 2014-08-10 12:00 x.xml\r\n");
+        root(&format!("ls -l -d {path}"), &row)
+    }
+
+    fn absent(path: &str) -> Line {
+        root(&format!("ls -l -d {path}"), &format!("{path}{ABSENT}"))
+    }
+
+    fn cat(text: &str) -> Line {
+        root(&format!("cat {PATH}"), text)
+    }
+
+    fn before(text: &str) -> FileBefore {
+        FileBefore {
+            base64: BASE64.encode(text.as_bytes()),
+            owner: "u0_a23".to_owned(),
+            group: "u0_a23".to_owned(),
+            mode: "660".to_owned(),
+        }
+    }
+
+    fn restarted() -> Vec<Line> {
+        vec![
+            says("am start com.android.mms", "Starting: Intent { }\r\n"),
+            does("input keyevent 3"),
+        ]
+    }
+
+    /// The app's screen is opened and shows the row with this check box.
+    fn screen_shows(checked: bool) -> Vec<Line> {
+        let dump = "uiautomator dump /data/local/tmp/phonehome-screen.xml; cat /data/local/tmp/phonehome-screen.xml; rm -f /data/local/tmp/phonehome-screen.xml";
+        let screen = format!(
+            "<?xml version='1.0'?><hierarchy><node package=\"com.android.mms\"><node text=\"Cloud Messaging\"/><node checkable=\"true\" checked=\"{checked}\"/></node></hierarchy>"
+        );
+        vec![
+            says("dumpsys power", "  mScreenOn=true\n"),
+            says(
+                "am start -n com.android.mms/.ui.Settings",
+                "Starting: Intent { }\n",
+            ),
+            says(dump, &screen),
+            does("input keyevent 3"),
+        ]
+    }
+
+    fn written(old_exists: bool, text: &str) -> Vec<Line> {
+        let mut lines = vec![Line::Push(STAGING.to_owned(), text.as_bytes().to_vec())];
+        lines.push(if old_exists {
+            listed(PATH, OLD.len())
+        } else {
+            absent(PATH)
+        });
+        lines.push(root(&format!("cat {STAGING} > {PATH}"), ""));
+        lines.push(does(&format!("rm -f {STAGING}")));
+        lines
+    }
+
+    fn with_on(value: bool) -> String {
+        OLD.replace(
+            "</map>",
+            &format!("    <boolean name=\"pref_key_enable_mx\" value=\"{value}\" />\n</map>"),
+        )
+    }
+
+    #[tokio::test]
+    async fn sets_a_preference_and_puts_the_exact_bytes_back() {
+        let undo = Undo::RestoreFile {
+            path: PATH.to_owned(),
+            before: Some(before(OLD)),
+            restart: Some("com.android.mms".to_owned()),
+        };
+        let new = with_on(true);
+        let mut lines = vec![
+            does("am force-stop com.android.mms"),
+            absent(&format!("{PATH}.bak")),
+            listed(PATH, OLD.len()),
+            cat(OLD),
+            Line::Intend(undo.clone()),
+        ];
+        lines.extend(written(true, &new));
+        lines.extend([listed(PATH, new.len()), listed(PATH, new.len()), cat(&new)]);
+        lines.extend(restarted());
+        lines.extend(screen_shows(true));
+        // undone
+        lines.extend([
+            listed(PATH, new.len()),
+            cat(&new),
+            does("am force-stop com.android.mms"),
+        ]);
+        lines.extend(written(true, OLD));
+        lines.extend([listed(PATH, OLD.len()), listed(PATH, OLD.len()), cat(OLD)]);
+        lines.extend([
+            root(&format!("rm -f {PATH}.bak"), ""),
+            absent(&format!("{PATH}.bak")),
+        ]);
+        lines.extend(restarted());
+        // and undone again
+        lines.extend([listed(PATH, OLD.len()), cat(OLD)]);
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let evidence = set(&mut handset.actor(&session), &method(), true)
+            .await
+            .unwrap();
+        assert!(evidence.verified.is_yes(), "{evidence:?}");
+        restore::apply(&session, &undo).await.unwrap();
+        restore::apply(&session, &undo).await.unwrap();
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_not_there_is_made_like_its_folder_and_goes_again() {
+        let undo = Undo::RestoreFile {
+            path: PATH.to_owned(),
+            before: None,
+            restart: Some("com.android.mms".to_owned()),
+        };
+        let new = preferences::with_boolean("", "pref_key_enable_mx", false).unwrap();
+        let folder = format!("drwxrwx--x u0_a23   u0_a23        2014-08-10 12:00 {FOLDER}\r\n");
+        let as_root = format!(
+            "-rw------- root     root     {} 2014-08-10 12:00 x.xml\r\n",
+            new.len()
+        );
+        let chown = format!(
+            "{{ chown u0_a23:u0_a23 {PATH} || chown u0_a23.u0_a23 {PATH}; }}; chmod 660 {PATH}"
+        );
+        let mut lines = vec![
+            does("am force-stop com.android.mms"),
+            absent(&format!("{PATH}.bak")),
+            absent(PATH),
+            root(&format!("ls -l -d {FOLDER}"), &folder),
+            Line::Intend(undo.clone()),
+        ];
+        lines.extend(written(false, &new));
+        lines.extend([
+            root(&format!("ls -l -d {PATH}"), &as_root),
+            root(&chown, ""),
+            root(&format!("restorecon {PATH}"), ""),
+            listed(PATH, new.len()),
+            cat(&new),
+        ]);
+        lines.extend(restarted());
+        lines.extend(screen_shows(true));
+        // undone
+        lines.extend([
+            listed(PATH, new.len()),
+            cat(&new),
+            does("am force-stop com.android.mms"),
+        ]);
+        lines.extend([root(&format!("rm -f {PATH}"), ""), absent(PATH)]);
+        lines.extend([
+            root(&format!("rm -f {PATH}.bak"), ""),
+            absent(&format!("{PATH}.bak")),
+        ]);
+        lines.extend(restarted());
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        let evidence = set(&mut handset.actor(&session), &method(), false)
+            .await
+            .unwrap();
+        // The app shows the setting on although off was written: that is not verified.
+        assert_eq!(
+            evidence.verified,
+            Verified::No {
+                why: "it shows the setting on".to_owned()
+            }
+        );
+        restore::apply(&session, &undo).await.unwrap();
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_written_is_what_the_app_shows() {
+        let mut lines = vec![
+            absent(&format!("{PATH}.bak")),
+            listed(PATH, OLD.len()),
+            cat(OLD),
+        ];
+        lines.extend(screen_shows(true));
+        let (session, handset) = ScriptedHandset::attach(18, lines).await;
+        assert_eq!(state(&session, &method()).await.unwrap(), Reading::On);
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_unknown() {
+        let cut = vec![
+            absent(&format!("{PATH}.bak")),
+            listed(PATH, OLD.len()),
+            cat("<map>"),
+        ];
+        let (session, handset) = ScriptedHandset::attach(18, cut).await;
+        let reading = super::written(&session, &method().place).await.unwrap();
+        assert!(matches!(reading, Reading::Unknown(_)), "{reading:?}");
+        assert_eq!(reading.state(), None);
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn a_setting_is_set_verified_and_put_back() {
+        let method = ToggleMethod {
+            id: "secure-row".to_owned(),
+            when: vec![],
+            place: TogglePlace::Setting {
+                namespace: "secure".to_owned(),
+                key: "upload_log_pref".to_owned(),
+                on: "1".to_owned(),
+                off: "0".to_owned(),
+            },
+            restart: None,
+            verify: ToggleVerify::Command {
+                command: "dumpsys uep".to_owned(),
+                on: "*enabled*".to_owned(),
+                off: "*disabled*".to_owned(),
+            },
+        };
+        let get = |value: &str| says("settings get secure upload_log_pref", value);
+        let undo = Undo::RestoreSetting {
+            namespace: "secure".to_owned(),
+            key: "upload_log_pref".to_owned(),
+            before: None,
+            restart: None,
+        };
+        let lines = vec![
+            get("null\n"),
+            says("dumpsys uep", "state: neither\n"),
+            get("null\n"),
+            Line::Intend(undo.clone()),
+            does("settings put secure upload_log_pref 0"),
+            says("dumpsys uep", "upload: disabled\n"),
+            // undone, on a version whose `settings` cannot delete
+            get("0\n"),
+            says(
+                "settings delete secure upload_log_pref",
+                "Invalid command: delete\n",
+            ),
+            does(
+                r"content delete --uri content://settings/secure --where 'name='\''upload_log_pref'\'''",
+            ),
+            get("null\n"),
+            // and undone again
+            get("null\n"),
+        ];
+        let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
+        assert!(matches!(
+            state(&session, &method).await.unwrap(),
+            Reading::Unknown(_)
+        ));
+        let evidence = set(&mut handset.actor(&session), &method, false)
+            .await
+            .unwrap();
+        assert!(evidence.verified.is_yes(), "{evidence:?}");
+        restore::apply(&session, &undo).await.unwrap();
+        restore::apply(&session, &undo).await.unwrap();
+        handset.finish();
+    }
+
+    #[tokio::test]
+    async fn the_first_method_that_fits_is_chosen() {
+        let properties = "[ro.build.version.sdk]: [18]\n[ro.miui.ui.version.name]: [V5]\n";
+        let (session, _) = ScriptedHandset::attach_with(properties, vec![]).await;
+        let with = |value: &str| ToggleMethod {
+            id: value.to_owned(),
+            when: vec![("ro.miui.ui.version.name".to_owned(), value.to_owned())],
+            ..method()
+        };
+        let toggle = Toggle {
+            name: "cloud_messaging".to_owned(),
+            title: String::new(),
+            summary: String::new(),
+            methods: vec![with("V6"), with("V*"), with("V5")],
+        };
+        assert_eq!(
+            choose(&session, &toggle).map(|method| method.id.as_str()),
+            Some("V*")
+        );
+        let none = Toggle {
+            methods: vec![with("")],
+            ..toggle
+        };
+        assert_eq!(choose(&session, &none), None);
+    }
+}
