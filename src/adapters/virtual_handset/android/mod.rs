@@ -11,5 +11,7 @@ pub(crate) mod provider;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod telephony;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod text;
 pub(crate) mod ui;
