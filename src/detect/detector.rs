@@ -1,25 +1,648 @@
 //! `Detector`: a persona made ready to be searched for. Built once, used for any number of captures.
+//! All patterns are searched for in one pass; escapes, base64 and hex are undone and searched again,
+//! to a small depth.
+//!
+//! ```
+//! use phonehome::base::secret::Secret;
+//! use phonehome::detect::detector::Detector;
+//! use phonehome::detect::field::Shape;
+//! use phonehome::persona::datum::{Datum, DatumKind, Origin, Persona};
+//!
+//! let persona = Persona {
+//!     data: vec![Datum {
+//!         id: "contact-1.phone".to_owned(),
+//!         kind: DatumKind::Phone,
+//!         value: Secret::new("+447700900123".to_owned()),
+//!         group: None,
+//!         origin: Origin::Given,
+//!     }],
+//!     ..Persona::default()
+//! };
+//! let detector = Detector::new(&persona);
+//! let found = detector.search(Shape::Form, b"type=MXPH&externalId=%2B447700900123");
+//! assert_eq!(detector.id(found.hits[0].datum), "contact-1.phone");
+//! assert_eq!(found.hits[0].chain, ["externalId", "percent"]);
+//! ```
 
-use crate::persona::datum::Persona;
+use crate::detect::decode::{Budget, views};
+use crate::detect::field::{Part, Shape, name_before};
+use crate::detect::finding::Evidence;
+use crate::detect::pattern::Pattern;
+use crate::persona::datum::{Datum, DatumKind, Persona};
+use aho_corasick::AhoCorasick;
+use core::cmp::Reverse;
+use core::ops::Range;
+use std::collections::BTreeMap;
+
+/// Layers that are undone one below the other.
+const MAX_DEPTH: usize = 3;
 
 /// Everything to search for, in every form.
 #[derive(Clone, Debug)]
 pub struct Detector {
+    subjects: Vec<Subject>,
+    patterns: Vec<Pattern>,
+    automaton: Option<AhoCorasick>,
+    longest: usize,
     too_short: Vec<String>,
+}
+
+/// A datum as findings name it.
+#[derive(Clone, Debug)]
+struct Subject {
+    id: String,
+    kind: DatumKind,
+    is_decoy: bool,
+}
+
+/// What a search of one field found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// The best hit of each datum in each part of the field, in order of place.
+    pub hits: Vec<Hit>,
+    /// Everywhere that any datum is, in any form.
+    pub extents: Vec<(Range<usize>, usize)>,
+    /// Some of the field was nested too deep, or grew too large, to be undone.
+    pub is_limited: bool,
+}
+
+/// One datum, seen in one part of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Which datum: [`Detector::id`] and its like tell of it.
+    pub datum: usize,
+    /// The name of the part that it is in, if it has one that can be repeated.
+    pub name: Option<String>,
+    /// How sure.
+    pub evidence: Evidence,
+    /// From the field to the datum: the part's name if it has one, then what was undone.
+    pub chain: Vec<String>,
+    /// Where it is in the field; if something had to be undone to see it, where that is.
+    pub extent: Range<usize>,
+    /// The smaller, the better.
+    pub(crate) rank: Rank,
+}
+
+/// What makes one hit of a datum better than another in the same part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    /// What was matched: the evidence, then the value before a digest of it, then the longer spelling.
+    worth: (Evidence, bool, Reverse<usize>),
+    /// The shorter chain.
+    steps: usize,
+    /// Without anything undone.
+    is_nested: bool,
+    /// The earlier place.
+    start: usize,
+}
+
+/// What a search has found so far.
+#[derive(Debug, Default)]
+struct Best {
+    /// The best hit of a datum in a part, by the part's name.
+    hits: BTreeMap<(usize, Option<String>), Hit>,
+    extents: Vec<(Range<usize>, usize)>,
 }
 
 impl Detector {
     /// Makes a persona's data and decoys ready to be searched for.
     #[must_use]
-    pub fn new(_persona: &Persona) -> Self {
-        Self {
+    pub fn new(persona: &Persona) -> Self {
+        let mut detector = Self {
+            subjects: Vec::new(),
+            patterns: Vec::new(),
+            automaton: None,
+            longest: 0,
             too_short: Vec::new(),
+        };
+        for datum in &persona.data {
+            detector.add(datum, false);
         }
+        for decoy in &persona.decoys {
+            detector.add(decoy, true);
+        }
+        let bytes = detector.patterns.iter().map(|pattern| &pattern.bytes);
+        // Fails only above two thousand million states, which no persona reaches.
+        detector.automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(bytes)
+            .ok();
+        let lengths = detector.patterns.iter().map(|pattern| pattern.bytes.len());
+        detector.longest = lengths.max().unwrap_or(0);
+        detector
     }
 
     /// Ids of data that are too short to be told from chance; nothing can be said of them.
     #[must_use]
     pub fn too_short(&self) -> &[String] {
         &self.too_short
+    }
+
+    /// The id of a datum.
+    #[must_use]
+    pub fn id(&self, datum: usize) -> &str {
+        self.subjects
+            .get(datum)
+            .map_or("unknown", |subject| &subject.id)
+    }
+
+    /// The kind of a datum.
+    #[must_use]
+    pub fn kind(&self, datum: usize) -> DatumKind {
+        self.subjects
+            .get(datum)
+            .map_or(DatumKind::Text, |subject| subject.kind)
+    }
+
+    /// Whether a datum is a decoy.
+    #[must_use]
+    pub fn is_decoy(&self, datum: usize) -> bool {
+        self.subjects
+            .get(datum)
+            .is_some_and(|subject| subject.is_decoy)
+    }
+
+    /// The longest run of bytes that is searched for, with what stands next to it.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        self.longest + 16
+    }
+
+    /// Searches a whole field.
+    #[must_use]
+    pub fn search(&self, shape: Shape, field: &[u8]) -> Matches {
+        self.search_within(shape, field, 0..field.len())
+    }
+
+    /// Searches a window of a field: only what lies within `bounds`, so that all its neighbours are
+    /// in the window.
+    pub(crate) fn search_within(
+        &self,
+        shape: Shape,
+        field: &[u8],
+        bounds: Range<usize>,
+    ) -> Matches {
+        let parts = shape.parts(field);
+        let mut best = Best::default();
+        self.matches(field, &mut |pattern, range| {
+            if range.start < bounds.start || range.end > bounds.end {
+                return;
+            }
+            let name = match shape {
+                Shape::Free => name_before(field, range.start),
+                _ => part_at(&parts, &range).and_then(|part| part.name.clone()),
+            };
+            let chain = name.iter().cloned().collect();
+            best.keep(pattern, name, chain, range, false);
+        });
+        let mut budget = Budget::for_len(field.len());
+        let is_form = shape == Shape::Form;
+        for part in &parts {
+            let mut layers = vec![part.whole.start..part.value.start, part.value.clone()];
+            layers.retain(|range| !range.is_empty());
+            for range in layers {
+                let bytes = field.get(range.clone()).unwrap_or_default();
+                let mut search = Nested {
+                    detector: self,
+                    part: part.name.clone(),
+                    extent: range,
+                    steps: Vec::new(),
+                    best: &mut best,
+                };
+                search.below(bytes, is_form, &mut budget);
+            }
+        }
+        let mut hits: Vec<Hit> = best.hits.into_values().collect();
+        hits.sort_by_key(|hit| (hit.extent.start, hit.datum));
+        Matches {
+            hits,
+            extents: best.extents,
+            is_limited: budget.is_spent(),
+        }
+    }
+
+    /// A field with everything that was found in it replaced by the ids of what it is.
+    #[must_use]
+    pub fn mask(&self, field: &[u8], matches: &Matches) -> String {
+        let mut ordered: Vec<_> = matches.extents.iter().collect();
+        ordered.sort_by_key(|(extent, datum)| (extent.start, Reverse(extent.end), *datum));
+        let mut masked = String::new();
+        let mut next = 0;
+        for (extent, datum) in ordered {
+            if extent.start >= next {
+                let plain = field.get(next..extent.start).unwrap_or_default();
+                masked.push_str(&String::from_utf8_lossy(plain));
+                masked.push('<');
+                masked.push_str(self.id(*datum));
+                masked.push('>');
+            }
+            next = next.max(extent.end);
+        }
+        let plain = field.get(next..).unwrap_or_default();
+        masked.push_str(&String::from_utf8_lossy(plain));
+        masked
+    }
+
+    fn add(&mut self, datum: &Datum, is_decoy: bool) {
+        let found = Pattern::all(self.subjects.len(), datum);
+        if found.is_empty() && !is_decoy {
+            self.too_short.push(datum.id.clone());
+        }
+        self.patterns.extend(found);
+        self.subjects.push(Subject {
+            id: datum.id.clone(),
+            kind: datum.kind,
+            is_decoy,
+        });
+    }
+
+    /// Every match that is a datum, in one pass.
+    fn matches(&self, bytes: &[u8], sink: &mut dyn FnMut(&Pattern, Range<usize>)) {
+        let Some(automaton) = &self.automaton else {
+            return;
+        };
+        for found in automaton.find_overlapping_iter(bytes) {
+            let pattern = self.patterns.get(found.pattern().as_usize());
+            if let Some(pattern) = pattern
+                && pattern.is_found_at(bytes, found.start(), found.end())
+            {
+                sink(pattern, found.range());
+            }
+        }
+    }
+}
+
+/// A search below the surface of one part.
+struct Nested<'a> {
+    detector: &'a Detector,
+    part: Option<String>,
+    extent: Range<usize>,
+    steps: Vec<String>,
+    best: &'a mut Best,
+}
+
+impl Nested<'_> {
+    fn below(&mut self, bytes: &[u8], is_form: bool, budget: &mut Budget) {
+        if self.steps.len() >= MAX_DEPTH {
+            return;
+        }
+        views(bytes, is_form, budget, &mut |view, budget| {
+            self.steps.push(view.step.to_owned());
+            let detector = self.detector;
+            detector.matches(&view.bytes, &mut |pattern, range| {
+                let inner = name_before(&view.bytes, range.start);
+                let mut chain: Vec<String> = self.part.iter().cloned().collect();
+                chain.extend(self.steps.iter().cloned());
+                chain.extend(inner.iter().cloned());
+                let name = self.part.clone().or(inner);
+                self.best
+                    .keep(pattern, name, chain, self.extent.clone(), true);
+            });
+            self.below(&view.bytes, true, budget);
+            self.steps.pop();
+        });
+    }
+}
+
+fn part_at<'a>(parts: &'a [Part], range: &Range<usize>) -> Option<&'a Part> {
+    let index = parts.partition_point(|part| part.whole.end < range.end);
+    parts
+        .get(index)
+        .filter(|part| part.value.start <= range.start)
+}
+
+impl Best {
+    fn keep(
+        &mut self,
+        pattern: &Pattern,
+        name: Option<String>,
+        mut chain: Vec<String>,
+        extent: Range<usize>,
+        is_nested: bool,
+    ) {
+        self.extents.push((extent.clone(), pattern.datum));
+        chain.extend(pattern.chain.iter().map(|step| (*step).to_owned()));
+        let rank = Rank {
+            worth: (
+                pattern.evidence,
+                pattern.form.is_digest(),
+                Reverse(pattern.text.len()),
+            ),
+            steps: chain.len(),
+            is_nested,
+            start: extent.start,
+        };
+        if is_nested && !self.is_news(pattern.datum, &rank, &extent) {
+            return;
+        }
+        let key = (pattern.datum, name);
+        if self.hits.get(&key).is_none_or(|known| rank < known.rank) {
+            let hit = Hit {
+                datum: pattern.datum,
+                name: key.1.clone(),
+                evidence: pattern.evidence,
+                chain,
+                extent,
+                rank,
+            };
+            self.hits.insert(key, hit);
+        }
+    }
+
+    /// Whether a hit below the surface of a part tells more than the surface does. If so, what the
+    /// surface tells of the same datum, without a name of its own, is forgotten.
+    fn is_news(&mut self, datum: usize, rank: &Rank, extent: &Range<usize>) -> bool {
+        let in_part = |hit: &Hit| {
+            !hit.rank.is_nested && extent.start <= hit.extent.start && hit.extent.end <= extent.end
+        };
+        let mut on_surface = self.hits.range((datum, None)..(datum + 1, None));
+        if on_surface.any(|(_, hit)| in_part(hit) && hit.rank.worth <= rank.worth) {
+            return false;
+        }
+        if self.hits.get(&(datum, None)).is_some_and(in_part) {
+            self.hits.remove(&(datum, None));
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::persona::datum::Origin;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use std::sync::LazyLock;
+
+    const KNOWN_ANSWERS: &str = include_str!("testdata/known_answers.tsv");
+
+    struct KnownAnswer {
+        datum: Datum,
+        chain: Vec<&'static str>,
+        carrier: Vec<u8>,
+    }
+
+    fn known_answers() -> Vec<KnownAnswer> {
+        let lines = KNOWN_ANSWERS.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                let [kind, value, chain, carrier]: [&str; 4] =
+                    line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+                let kind = serde_json::from_value(serde_json::json!(kind)).unwrap();
+                KnownAnswer {
+                    datum: datum(&format!("{kind:?} {value}"), kind, value),
+                    chain: chain.split_whitespace().collect(),
+                    carrier: carrier.replace("\\0", "\0").into_bytes(),
+                }
+            })
+            .collect()
+    }
+
+    fn datum(id: &str, kind: DatumKind, value: &str) -> Datum {
+        Datum {
+            id: id.to_owned(),
+            kind,
+            value: Secret::new(value.to_owned()),
+            group: None,
+            origin: Origin::Given,
+        }
+    }
+
+    fn detector(data: &[(&str, DatumKind, &str)]) -> Detector {
+        Detector::new(&Persona {
+            data: data
+                .iter()
+                .map(|(id, kind, value)| datum(id, *kind, value))
+                .collect(),
+            ..Persona::default()
+        })
+    }
+
+    static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
+        let mut data: Vec<Datum> = Vec::new();
+        for answer in known_answers() {
+            if !data.iter().any(|known| known.id == answer.datum.id) {
+                data.push(answer.datum);
+            }
+        }
+        Detector::new(&Persona {
+            data,
+            ..Persona::default()
+        })
+    });
+
+    /// Ids and chains of what is found, joined.
+    fn found(detector: &Detector, shape: Shape, field: &[u8]) -> Vec<String> {
+        let matches = detector.search(shape, field);
+        let line = |hit: &Hit| format!("{} {}", detector.id(hit.datum), hit.chain.join(" "));
+        matches.hits.iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_known_answer_is_found_with_its_chain() {
+        let mut missed = Vec::new();
+        let answers = known_answers();
+        for answer in &answers {
+            let matches = DETECTOR.search(Shape::Free, &answer.carrier);
+            let is_right = |hit: &&Hit| {
+                let end = hit.chain.len().checked_sub(answer.chain.len());
+                let end = end.map_or(&[][..], |at| &hit.chain[at..]);
+                let same = |(a, b): (&String, &&str)| {
+                    a == b || (a.starts_with("base64") && *b == "base64")
+                };
+                DETECTOR.id(hit.datum) == answer.datum.id
+                    && end.len() == answer.chain.len()
+                    && end.iter().zip(&answer.chain).all(same)
+            };
+            if !matches.hits.iter().any(|hit| is_right(&hit)) {
+                let text = String::from_utf8_lossy(&answer.carrier).into_owned();
+                missed.push((
+                    answer.datum.id.clone(),
+                    answer.chain.clone(),
+                    text,
+                    matches.hits,
+                ));
+            }
+        }
+        assert!(answers.len() > 2000);
+        assert!(
+            missed.is_empty(),
+            "{} of {}: {missed:#?}",
+            missed.len(),
+            answers.len()
+        );
+    }
+
+    #[test]
+    fn no_other_datum_is_found_in_a_known_answer() {
+        for answer in known_answers() {
+            let ids: BTreeSet<String> = DETECTOR
+                .search(Shape::Free, &answer.carrier)
+                .hits
+                .iter()
+                .map(|hit| DETECTOR.id(hit.datum).to_owned())
+                .collect();
+            assert_eq!(ids.len(), 1, "{ids:?} in {:?}", answer.carrier);
+        }
+    }
+
+    /// What looks like a datum and is none.
+    #[test]
+    fn look_alikes_are_not_found() {
+        let cases = [
+            "imei=490154203237526",
+            "imei=4901542032375180",
+            "id=1490154203237518",
+            "t=447700900123456",
+            "t=1447700900123",
+            "n=+4477009001234",
+            "n=+447700900124",
+            "r=0.490154203237518",
+            "r=0.7700900123",
+            "mac=00005e00532a00",
+            "h=ff9b3f5c71d20e64a8",
+            "name=Adam Quillfeather",
+            "name=Ada Quillfeathers",
+            "s=XHM1SW0042AB",
+            // The numbers inside longer ones: printf 9447700900123 | xxd -p; | base64; and after.
+            "h=39343437373030393030313233",
+            "h=34343737303039303031323339",
+            "b:OTQ0NzcwMDkwMDEyMw==",
+            "b:NDQ3NzAwOTAwMTIzOQ==",
+            "b:eDQ0NzcwMDkwMDEyMzQ=",
+            "b:eHk5NDQ3NzAwOTAwMTIz",
+            "p=%34447700900123%34",
+        ];
+        for case in cases {
+            let found = found(&DETECTOR, Shape::Free, case.as_bytes());
+            assert_eq!(found, Vec::<String>::new(), "{case}");
+        }
+    }
+
+    #[test]
+    fn layers_below_each_other_are_undone() {
+        let detector = detector(&[
+            ("imei-1", DatumKind::Imei, "490154203237518"),
+            ("contact-1.phone", DatumKind::Phone, "+447700900123"),
+        ]);
+        let cases: &[(Shape, &str, &[&str])] = &[
+            (
+                Shape::Form,
+                "type=MXPH&externalId=%2B447700900123",
+                &["contact-1.phone externalId percent"],
+            ),
+            (
+                Shape::Form,
+                "n=%252B44%25207700%2520900123",
+                &["contact-1.phone n percent percent"],
+            ),
+            (
+                Shape::Path,
+                "/pass/activate/dev/l6IQUjLsyHVvA6Ap/activating",
+                &["imei-1 sha1 base64url[..16]"],
+            ),
+            (
+                Shape::Free,
+                r#"{"device":{"imei":"490154203237518"}}"#,
+                &["imei-1 json:imei"],
+            ),
+            (Shape::Free, r#"{"p":"\u002b44\u00377700900123"}"#, &[]),
+            (
+                Shape::Free,
+                r#"{"p":"\u002b44\u0037700900123"}"#,
+                &["contact-1.phone json json:p"],
+            ),
+            // printf 'operator=x&imei=490154203237518&phone=+447700900123' | base64
+            (
+                Shape::Free,
+                "b3BlcmF0b3I9eCZpbWVpPTQ5MDE1NDIwMzIzNzUxOCZwaG9uZT0rNDQ3NzAwOTAwMTIz",
+                &["contact-1.phone base64", "imei-1 base64"],
+            ),
+            // printf '{"imei":"490154203237518"}' | base64 -w0 | jq -sRr @uri
+            (
+                Shape::Form,
+                "d=eyJpbWVpIjoiNDkwMTU0MjAzMjM3NTE4In0%3D&x=1",
+                &["imei-1 d base64"],
+            ),
+            // printf 490154203237518 | sha256sum | cut -c1-64 | tr -d '\n' | base64 -w0
+            (
+                Shape::Form,
+                "d=NTgxZDJlZGNjZjE2NzVkZTRlYmFkMDgyMjBiMjFhMmUyYWZlNDFmNmVhYmJiZGE2NzEyZTJiODMxMjgyODRlOQ",
+                &[],
+            ),
+            (
+                Shape::Cookies,
+                "a=b; userId=490154203237518; c=d",
+                &["imei-1 userId"],
+            ),
+        ];
+        for (shape, field, expected) in cases {
+            let mut found = found(&detector, *shape, field.as_bytes());
+            found.sort();
+            assert_eq!(found, *expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn one_datum_in_one_part_is_told_once() {
+        let detector = detector(&[("contact-1.phone", DatumKind::Phone, "+447700900123")]);
+        let field = b"a=%2B447700900123,447700900123,07700900123&b=07700900123";
+        let found = found(&detector, Shape::Form, field);
+        assert_eq!(found, ["contact-1.phone a percent", "contact-1.phone b"]);
+    }
+
+    #[test]
+    fn masking_leaves_nothing_of_a_value() {
+        let detector = detector(&[("contact-1.phone", DatumKind::Phone, "+447700900123")]);
+        let field =
+            b"a=%2B447700900123&b=07700900123&c=KzQ0NzcwMDkwMDEyMw&d=%25%32%42447700900123&e=x";
+        let matches = detector.search(Shape::Form, field);
+        let id = "<contact-1.phone>";
+        assert_eq!(
+            detector.mask(field, &matches),
+            format!("a={id}&b={id}&c={id}&d={id}&e=x")
+        );
+    }
+
+    #[test]
+    fn what_is_too_short_is_named() {
+        let detector = detector(&[("operator-1", DatumKind::Operator, "O2")]);
+        assert_eq!(detector.too_short(), ["operator-1"]);
+        assert_eq!(found(&detector, Shape::Free, b"O2"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_empty_persona_finds_nothing() {
+        let detector = Detector::new(&Persona::default());
+        assert_eq!(detector.search(Shape::Free, b"anything").hits, []);
+    }
+
+    fn shape() -> impl Strategy<Value = Shape> {
+        prop::sample::select(vec![Shape::Form, Shape::Cookies, Shape::Path, Shape::Free])
+    }
+
+    proptest! {
+        #[test]
+        fn any_field_is_survived(field: Vec<u8>, shape in shape()) {
+            let matches = DETECTOR.search(shape, &field);
+            prop_assert!(DETECTOR.mask(&field, &matches).len() <= 64 + field.len() * 64);
+        }
+
+        /// A known answer amid anything that is no neighbour of it is found still.
+        #[test]
+        fn a_known_answer_is_found_amid_other_bytes(number in 0usize..2000, before: Vec<u8>, after: Vec<u8>) {
+            let answers = known_answers();
+            let answer = &answers[number];
+            let field = [&before[..], b" ", &answer.carrier, b" ", &after].concat();
+            let matches = DETECTOR.search(Shape::Free, &field);
+            let is_it = |hit: &Hit| DETECTOR.id(hit.datum) == answer.datum.id;
+            prop_assert!(matches.hits.iter().any(is_it));
+        }
+
+        #[test]
+        fn random_text_holds_nothing(text in "[0-9A-Za-z+/=&%:;., -]{0,400}") {
+            prop_assert_eq!(DETECTOR.search(Shape::Form, text.as_bytes()).hits, vec![]);
+        }
     }
 }

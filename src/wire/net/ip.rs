@@ -90,6 +90,24 @@ pub fn transport(packet: &[u8]) -> Result<Packet<'_>, NotTransport> {
     }
 }
 
+/// The length of an IP packet on the wire, as its header says; the captured length if that says
+/// nothing.
+#[must_use]
+pub fn wire_len(packet: &[u8]) -> u64 {
+    let mut reader = Reader::new(packet);
+    let claimed = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => reader.take(2).and_then(|_| reader.u16_be()).map(u64::from),
+        _ => reader
+            .take(4)
+            .and_then(|_| reader.u16_be())
+            .map(|len| if len == 0 { 0 } else { u64::from(len) + 40 }),
+    };
+    match claimed {
+        Ok(len) if len > 0 => len,
+        _ => packet.len() as u64,
+    }
+}
+
 /// The length that the header of a cut packet claims for what follows all its headers. Zero means
 /// that the sender's hardware was to cut the packet up (segmentation offload): unknown.
 fn claimed_len(packet: &[u8], payload: &[u8]) -> Option<u32> {

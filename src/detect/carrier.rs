@@ -1,0 +1,287 @@
+//! `Carrier`: a text of any length that is searched as one, such as a body, through a window that
+//! slides over it. The same datum in the same part of it is told once. It keeps one window.
+
+use crate::detect::decode::token_start;
+use crate::detect::detector::{Detector, Hit, Matches};
+use crate::detect::field::Shape;
+use std::collections::BTreeMap;
+
+/// So much is searched at once.
+const WINDOW_BYTES: usize = 32 * 1024;
+
+/// Windows overlap by at least this much, so that what a border cuts is whole in the next.
+const MIN_OVERLAP_BYTES: usize = 4096;
+
+/// Neighbours that a match must have in its window.
+const MARGIN_BYTES: usize = 8;
+
+/// After so many nanoseconds of silence what was sent before is searched, so that a finding has the
+/// time of its own bytes.
+const PAUSE: u64 = 1_000_000_000;
+
+/// One hit and when its bytes were captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    /// What was seen.
+    pub(crate) hit: Hit,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) at: u64,
+}
+
+/// A text being searched.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    shape: Shape,
+    /// Where it starts in its direction.
+    pub(crate) offset: u64,
+    window: Vec<u8>,
+    /// Bytes at the window's start that were in the one before.
+    overlap: usize,
+    /// When its latest bytes were captured.
+    at: u64,
+    found: BTreeMap<(usize, Option<String>), Sighting>,
+    opaque: u64,
+    is_limited: bool,
+    /// The window starts where the text does, or a hole ends.
+    is_start: bool,
+}
+
+/// What a search of a whole text ends with.
+#[derive(Debug, Default)]
+pub(crate) struct Searched {
+    /// The best hit of each datum in each part, in order of time.
+    pub(crate) sightings: Vec<Sighting>,
+    /// Bytes that are no text.
+    pub(crate) opaque: u64,
+    /// Some of it was nested too deep, or grew too large, to be undone.
+    pub(crate) is_limited: bool,
+}
+
+impl Carrier {
+    /// A text that starts at `offset` of its direction.
+    pub(crate) const fn new(shape: Shape, offset: u64) -> Self {
+        Self {
+            shape,
+            offset,
+            window: Vec::new(),
+            overlap: 0,
+            at: 0,
+            found: BTreeMap::new(),
+            opaque: 0,
+            is_limited: false,
+            is_start: true,
+        }
+    }
+
+    /// Takes the text's next bytes.
+    pub(crate) fn handle_bytes(&mut self, bytes: &[u8], at: u64, detector: &Detector) {
+        if at.saturating_sub(self.at) > PAUSE && self.window.len() > self.overlap {
+            self.slide(detector, self.window.len());
+        }
+        self.at = at;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = WINDOW_BYTES.saturating_sub(self.window.len()).max(1);
+            let (taken, left) = rest.split_at(room.min(rest.len()));
+            self.window.extend_from_slice(taken);
+            rest = left;
+            if self.window.len() >= WINDOW_BYTES {
+                let end = self.window.len().saturating_sub(MARGIN_BYTES);
+                self.slide(detector, end);
+            }
+        }
+    }
+
+    /// Says that the text's next bytes were not captured: nothing is found across them.
+    pub(crate) fn handle_hole(&mut self, detector: &Detector) {
+        self.search(detector, self.window.len());
+        self.window.clear();
+        self.overlap = 0;
+        self.is_start = true;
+    }
+
+    /// Ends the text.
+    pub(crate) fn finish(mut self, detector: &Detector) -> Searched {
+        self.search(detector, self.window.len());
+        let mut sightings: Vec<Sighting> = self.found.into_values().collect();
+        sightings.sort_by_key(|sighting| (sighting.at, sighting.hit.datum));
+        Searched {
+            sightings,
+            opaque: self.opaque,
+            is_limited: self.is_limited,
+        }
+    }
+
+    /// Searches the window up to `end` and keeps as much of it as may go on.
+    fn slide(&mut self, detector: &Detector, end: usize) {
+        self.search(detector, end);
+        let overlap = MIN_OVERLAP_BYTES.max(detector.reach() + 2 * MARGIN_BYTES);
+        let from = self.window.len().saturating_sub(overlap);
+        // A run of base64 that goes on is cut between groups, so that it can still be undone.
+        let from = from - (from - token_start(&self.window, from)) % 4;
+        self.window.drain(..from);
+        self.overlap = self.window.len();
+        self.is_start &= from == 0;
+    }
+
+    fn search(&mut self, detector: &Detector, end: usize) {
+        let new = self.window.get(self.overlap..).unwrap_or_default();
+        if new.is_empty() {
+            return;
+        }
+        if !is_text(new) {
+            self.opaque += new.len() as u64;
+        }
+        let start = if self.is_start { 0 } else { MARGIN_BYTES };
+        let matches = detector.search_within(self.shape, &self.window, start..end);
+        self.keep(matches);
+    }
+
+    fn keep(&mut self, matches: Matches) {
+        self.is_limited |= matches.is_limited;
+        for hit in matches.hits {
+            let key = (hit.datum, hit.name.clone());
+            let known = self.found.get(&key);
+            let at = known.map_or(self.at, |known| known.at);
+            if known.is_none_or(|known| hit.rank < known.hit.rank) {
+                self.found.insert(key, Sighting { hit, at });
+            }
+        }
+    }
+}
+
+/// Whether bytes are text that a person could read: UTF-8 (cut at its ends, perhaps) with hardly a
+/// control character. What is not was compressed, encrypted or in a form that is not known.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    const LONGEST_CHARACTER: usize = 4;
+    let start = bytes
+        .iter()
+        .take(LONGEST_CHARACTER)
+        .take_while(|byte| **byte & 0xc0 == 0x80)
+        .count();
+    let whole = bytes.get(start..).unwrap_or_default();
+    let valid = match str::from_utf8(whole) {
+        Ok(text) => text.as_bytes(),
+        Err(error) if whole.len() - error.valid_up_to() < LONGEST_CHARACTER => {
+            whole.get(..error.valid_up_to()).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let is_control = |byte: &&u8| **byte < 0x20 && !b"\t\r\n".contains(byte) || **byte == 0x7f;
+    valid.iter().filter(is_control).count() * 50 <= valid.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::persona::datum::{Datum, DatumKind, Origin, Persona};
+
+    fn detector() -> Detector {
+        Detector::new(&Persona {
+            data: vec![Datum {
+                id: "contact-1.phone".to_owned(),
+                kind: DatumKind::Phone,
+                value: Secret::new("+447700900123".to_owned()),
+                group: None,
+                origin: Origin::Given,
+            }],
+            ..Persona::default()
+        })
+    }
+
+    fn search(detector: &Detector, text: &[u8], size: usize) -> Searched {
+        let mut carrier = Carrier::new(Shape::Free, 0);
+        for piece in text.chunks(size) {
+            carrier.handle_bytes(piece, 1, detector);
+            assert!(carrier.window.len() <= WINDOW_BYTES);
+        }
+        carrier.finish(detector)
+    }
+
+    #[test]
+    fn finds_what_lies_across_any_border() {
+        let detector = detector();
+        for shift in [0, 1, 6, 8, 13, 20, 100] {
+            for (value, chain) in [
+                ("+447700900123", vec![]),
+                ("%2B447700900123", vec!["percent"]),
+                // printf '["+447700900123"]' | base64 | base64
+                (
+                    "V3lJck5EUTNOekF3T1RBd01USXpJbDA9Cg==",
+                    vec!["base64", "base64"],
+                ),
+            ] {
+                let mut text = vec![b' '; WINDOW_BYTES - shift];
+                text.extend_from_slice(value.as_bytes());
+                text.extend_from_slice(&[b' '; 100]);
+                let found = search(&detector, &text, 1460);
+                let chains: Vec<_> = found.sightings.iter().map(|it| &it.hit.chain).collect();
+                assert_eq!(chains, [&chain], "{value} {shift}");
+                assert!(!found.is_limited);
+            }
+        }
+    }
+
+    #[test]
+    fn digits_across_a_border_are_one_number() {
+        let detector = detector();
+        for shift in 0..30 {
+            let mut text = vec![b' '; WINDOW_BYTES - shift];
+            text.extend_from_slice(b"94477009001231");
+            text.extend_from_slice(&[b' '; 20_000]);
+            assert_eq!(search(&detector, &text, 1460).sightings, [], "{shift}");
+        }
+    }
+
+    #[test]
+    fn a_long_run_of_base64_is_undone_over_borders() {
+        let detector = detector();
+        let mut plain = "x".repeat(WINDOW_BYTES);
+        plain.push_str("{\"n\":\"\\u002b447700900123\"}");
+        plain.push_str(&"y".repeat(1000));
+        let text = data_encoding::BASE64.encode(plain.as_bytes());
+        let found = search(&detector, text.as_bytes(), 1460);
+        let chains: Vec<_> = found.sightings.iter().map(|it| &it.hit.chain).collect();
+        assert_eq!(chains, [&["base64", "json", "json:n"]]);
+    }
+
+    #[test]
+    fn nothing_is_found_across_a_hole() {
+        let detector = detector();
+        let mut carrier = Carrier::new(Shape::Free, 0);
+        carrier.handle_bytes(b"+447700", 1, &detector);
+        carrier.handle_hole(&detector);
+        carrier.handle_bytes(b"900123", 1, &detector);
+        assert_eq!(carrier.finish(&detector).sightings, []);
+    }
+
+    #[test]
+    fn a_finding_has_the_time_of_its_bytes() {
+        let detector = detector();
+        let mut carrier = Carrier::new(Shape::Free, 0);
+        carrier.handle_bytes(b"first 447700900123\n", 5, &detector);
+        carrier.handle_bytes(b"second\n", 60 * PAUSE, &detector);
+        let found = carrier.finish(&detector);
+        assert_eq!(found.sightings.len(), 1);
+        assert_eq!(found.sightings[0].at, 5);
+        assert_eq!(found.opaque, 0);
+    }
+
+    #[test]
+    fn tells_text_from_other_bytes() {
+        let cases: &[(&[u8], bool)] = &[
+            (b"plain", true),
+            (b"", true),
+            ("ünï".as_bytes(), true),
+            (&"ünï".as_bytes()[..4], true),
+            (&"ünï".as_bytes()[1..], true),
+            (&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0], false),
+            (&[0xff, 0xfe, 0xfd, 0xfc, 0xfb], false),
+            (b"\x08\x01\x12\x05hello", false),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(is_text(bytes), *expected, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! How a spelling is carried as text: plain, percent, base64 at every alignment, hex, UTF-16; and
+//! how a carried spelling is read back with what stands next to it. Nesting is `decode`'s work.
+
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+/// Shorter values are searched for plain and in UTF-16 only: a few characters of base64 or hex are
+/// there by chance.
+const MIN_ENCODED_BYTES: usize = 5;
+
+/// What `encodeURIComponent` and Android's `Uri.encode` leave alone, nearly: RFC 3986's unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// One form of a text, as bytes to search for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    /// The bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// How they came about.
+    pub(crate) form: Form,
+    /// The steps from the wire to the text.
+    pub(crate) chain: &'static [&'static str],
+}
+
+/// How bytes carry a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are; the case of ASCII letters may differ.
+    Plain,
+    /// Percent-encoded.
+    Percent,
+    /// In base64 of either alphabet, after so many bytes of its group of three.
+    Base64(u8),
+    /// Two hex digits a byte.
+    Hex,
+    /// Two bytes a character, the low one first.
+    Utf16Little,
+    /// Two bytes a character, the high one first.
+    Utf16Big,
+    /// A digest in hex.
+    HexDigest,
+    /// A digest in base64 of either alphabet.
+    Base64Digest,
+}
+
+impl Form {
+    /// Whether the case of letters matters.
+    pub(crate) const fn is_case_sensitive(self) -> bool {
+        matches!(self, Self::Base64(_) | Self::Base64Digest)
+    }
+
+    /// Whether the value itself is not there, only a digest of it.
+    pub(crate) const fn is_digest(self) -> bool {
+        matches!(self, Self::HexDigest | Self::Base64Digest)
+    }
+}
+
+/// Bytes of the carried text next to a match: those before it, nearest last, and those after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Neighbours {
+    /// At most four.
+    pub(crate) before: Vec<u8>,
+    /// At most four.
+    pub(crate) after: Vec<u8>,
+}
+
+/// How many neighbours are looked at.
+const REACH: usize = 4;
+
+/// Every form of a text.
+pub(crate) fn encodings(text: &str) -> Vec<Encoded> {
+    let bytes = text.as_bytes();
+    let mut found = vec![Encoded {
+        bytes: bytes.to_vec(),
+        form: Form::Plain,
+        chain: &[],
+    }];
+    let percent = percent_encode(bytes, RESERVED).to_string();
+    if percent.as_bytes() != bytes {
+        found.push(Encoded {
+            bytes: percent.into_bytes(),
+            form: Form::Percent,
+            chain: &["percent"],
+        });
+    }
+    let units: Vec<u16> = text.encode_utf16().collect();
+    found.push(Encoded {
+        bytes: units.iter().flat_map(|unit| unit.to_le_bytes()).collect(),
+        form: Form::Utf16Little,
+        chain: &["utf-16le"],
+    });
+    found.push(Encoded {
+        bytes: units.iter().flat_map(|unit| unit.to_be_bytes()).collect(),
+        form: Form::Utf16Big,
+        chain: &["utf-16be"],
+    });
+    if bytes.len() >= MIN_ENCODED_BYTES {
+        found.push(Encoded {
+            bytes: HEXLOWER.encode(bytes).into_bytes(),
+            form: Form::Hex,
+            chain: &["hex"],
+        });
+        found.extend((0..3).flat_map(|before| base64(bytes, before)));
+    }
+    found
+}
+
+/// The characters that a value always has in base64 when `before` bytes of its group precede it:
+/// those at its borders that hold bits of its neighbours are left away.
+fn base64(bytes: &[u8], before: u8) -> Vec<Encoded> {
+    let mut padded = vec![0; usize::from(before)];
+    padded.extend_from_slice(bytes);
+    let skipped = base64_chars_before(before);
+    let whole = padded.len() * 8 / 6;
+    let kept = |text: String| text.get(skipped..whole).map(str::to_owned);
+    let standard = kept(BASE64_NOPAD.encode(&padded));
+    let url = kept(BASE64URL_NOPAD.encode(&padded)).filter(|url| Some(url) != standard.as_ref());
+    let form = Form::Base64(before);
+    let encoded = |text: String, chain| Encoded {
+        bytes: text.into_bytes(),
+        form,
+        chain,
+    };
+    let standard = standard.map(|text| encoded(text, &["base64"] as &[_]));
+    let url = url.map(|text| encoded(text, &["base64url"] as &[_]));
+    standard.into_iter().chain(url).collect()
+}
+
+/// Characters of a group that hold bits of the bytes before.
+const fn base64_chars_before(before: u8) -> usize {
+    match before {
+        0 => 0,
+        1 => 2,
+        _ => 3,
+    }
+}
+
+/// What stands next to a match in the text that it carries; `None` if the bytes around show that it
+/// carries another text after all.
+pub(crate) fn neighbours(
+    form: Form,
+    text: &[u8],
+    haystack: &[u8],
+    start: usize,
+    end: usize,
+) -> Option<Neighbours> {
+    let (head, tail) = (haystack.get(..start)?, haystack.get(end..)?);
+    Some(match form {
+        Form::Plain | Form::Percent => Neighbours {
+            before: escaped_before(head),
+            after: tail.iter().take(REACH).copied().collect(),
+        },
+        Form::Hex => Neighbours {
+            before: head
+                .rchunks_exact(2)
+                .take(REACH)
+                .map_while(hex_byte)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .collect(),
+            after: tail
+                .chunks_exact(2)
+                .take(REACH)
+                .map_while(hex_byte)
+                .collect(),
+        },
+        Form::Utf16Little | Form::Utf16Big => {
+            let ascii = |pair: &[u8]| match (form, pair) {
+                (Form::Utf16Little, [low, 0]) | (Form::Utf16Big, [0, low]) => Some(*low),
+                _ => None,
+            };
+            let before: Vec<u8> = head.rchunks_exact(2).take(REACH).map_while(ascii).collect();
+            Neighbours {
+                before: before.into_iter().rev().collect(),
+                after: tail.chunks_exact(2).take(REACH).map_while(ascii).collect(),
+            }
+        }
+        Form::Base64(before) => return base64_neighbours(before, text, haystack, start, end),
+        Form::HexDigest | Form::Base64Digest => Neighbours::default(),
+    })
+}
+
+/// The bytes before a match, the nearest last. An escape right before it stands for what it means:
+/// the `0` of `%20` and the `n` of `\n` are no neighbours.
+fn escaped_before(head: &[u8]) -> Vec<u8> {
+    if let [.., b'%', high, low] = head
+        && let Some(byte) = hex_byte(&[*high, *low])
+    {
+        return vec![byte];
+    }
+    if let [.., b'\\', b'n' | b'r' | b't'] = head {
+        return vec![b'\n'];
+    }
+    let from = head.len().saturating_sub(REACH);
+    head.get(from..).unwrap_or_default().to_vec()
+}
+
+/// Decodes the groups around a match and compares: its border characters hold bits that the search
+/// left away.
+fn base64_neighbours(
+    before: u8,
+    text: &[u8],
+    haystack: &[u8],
+    start: usize,
+    end: usize,
+) -> Option<Neighbours> {
+    let group = start.checked_sub(base64_chars_before(before))?;
+    let is_sextet = |byte: &u8| sextet(*byte).is_some();
+    let group_before = group.checked_sub(4).filter(|from| {
+        haystack
+            .get(*from..group)
+            .is_some_and(|it| it.iter().all(is_sextet))
+    });
+    let from = group_before.unwrap_or(group);
+    let to = haystack.len().min(end + 8);
+    let window = haystack.get(from..to)?;
+    let characters = window.iter().map_while(|byte| sextet(*byte));
+    let decoded = join_sextets(characters);
+    let at = (group - from) / 4 * 3 + usize::from(before);
+    let (head, rest) = decoded.split_at_checked(at)?;
+    let (found, tail) = rest.split_at_checked(text.len())?;
+    let nearest = head.len().saturating_sub(REACH);
+    (found == text).then(|| Neighbours {
+        before: head.get(nearest..).unwrap_or_default().to_vec(),
+        after: tail.iter().take(REACH).copied().collect(),
+    })
+}
+
+/// The six bits of a base64 character, of either alphabet.
+pub(crate) const fn sextet(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+/// Whole bytes from groups of six bits; bits that make no byte are dropped.
+pub(crate) fn join_sextets(sextets: impl Iterator<Item = u8>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(sextets.size_hint().0 / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0u32);
+    for sextet in sextets {
+        bits = bits << 6 | u32::from(sextet);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let [.., byte] = (bits >> count).to_be_bytes();
+            bytes.push(byte);
+        }
+    }
+    bytes
+}
+
+/// A byte from two hex digits of either case.
+pub(crate) fn hex_byte(pair: &[u8]) -> Option<u8> {
+    let &[high, low] = pair else {
+        return None;
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}

@@ -1,0 +1,213 @@
+//! One direction of a TCP connection: what it speaks is known by its first bytes, and may change
+//! once, after CONNECT or an upgrade.
+
+use crate::detect::carrier::Carrier;
+use crate::detect::field::Shape;
+use crate::detect::traffic::dialogue::Shared;
+use crate::detect::traffic::dns;
+use crate::detect::traffic::http::HttpDirection;
+use crate::detect::traffic::names::host_name;
+use crate::detect::traffic::place::Place;
+use crate::detect::traffic::scene::{Exchange, Scene};
+use crate::evidence::flow::{Application, HostFrom};
+use crate::wire::net::http1::head::starts_message;
+use crate::wire::net::tcp::Piece;
+use crate::wire::net::tls::{TlsReader, starts_record};
+
+const DNS_PORT: u16 = 53;
+
+/// A DNS message over TCP is preceded by its length (RFC 1035, 4.2.2).
+const LENGTH_BYTES: usize = 2;
+
+/// What a direction speaks.
+#[derive(Debug)]
+pub(crate) enum Layer {
+    /// Not known yet: too few bytes, and where they start.
+    Unknown(Vec<u8>, u64),
+    Http(Box<HttpDirection>),
+    Tls(Box<TlsReader>),
+    /// An incomplete message, and where it starts.
+    Dns(Vec<u8>, u64),
+    /// Anything else: what was sent since the other side last spoke.
+    Payload(Option<Box<Carrier>>),
+}
+
+impl Default for Layer {
+    fn default() -> Self {
+        Self::Unknown(Vec::new(), 0)
+    }
+}
+
+impl Layer {
+    pub(crate) fn handle_piece(
+        &mut self,
+        piece: Piece<'_>,
+        shared: &mut Shared,
+        scene: &mut Scene<'_>,
+    ) {
+        match piece {
+            Piece::Bytes { offset, at, bytes } => {
+                scene.at = at;
+                scene.count(bytes.len());
+                let has_turned = shared.take_turn(scene.is_from_client);
+                if has_turned {
+                    self.end_payload(scene);
+                }
+                self.handle_bytes(bytes, offset, shared, scene);
+            }
+            Piece::Hole { len, .. } => {
+                scene.count_missing(len);
+                self.handle_hole(len, shared, scene);
+            }
+        }
+    }
+
+    /// Says that no more bytes come.
+    pub(crate) fn finish(&mut self, shared: &mut Shared, scene: &mut Scene<'_>) {
+        self.give_up(scene);
+        match self {
+            Self::Http(http) => http.finish(shared, scene),
+            Self::Payload(_) => self.end_payload(scene),
+            Self::Unknown(..) | Self::Tls(_) | Self::Dns(..) => {}
+        }
+    }
+
+    fn handle_bytes(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        shared: &mut Shared,
+        scene: &mut Scene<'_>,
+    ) {
+        match self {
+            Self::Unknown(buffer, start) if buffer.is_empty() => {
+                *start = offset;
+                self.recognise(bytes.to_vec(), offset, shared, scene);
+            }
+            Self::Unknown(buffer, start) => {
+                let mut all = std::mem::take(buffer);
+                let start = *start;
+                all.extend_from_slice(bytes);
+                self.recognise(all, start, shared, scene);
+            }
+            Self::Http(http) => {
+                let taken = http.handle_bytes(bytes, shared, scene);
+                if http.is_switched() {
+                    let rest = bytes.get(taken..).unwrap_or_default();
+                    let start = offset + taken as u64;
+                    *self = Self::Unknown(Vec::new(), start);
+                    if !rest.is_empty() {
+                        self.handle_bytes(rest, start, shared, scene);
+                    }
+                }
+            }
+            Self::Tls(tls) => handle_tls(tls, bytes, scene),
+            Self::Dns(buffer, start) => {
+                buffer.extend_from_slice(bytes);
+                if !handle_dns(buffer, start, scene) {
+                    self.give_up(scene);
+                }
+            }
+            Self::Payload(carrier) => {
+                let new = || Box::new(Carrier::new(Shape::Free, offset));
+                let carrier = carrier.get_or_insert_with(new);
+                carrier.handle_bytes(bytes, scene.at, scene.detector);
+            }
+        }
+    }
+
+    fn recognise(
+        &mut self,
+        bytes: Vec<u8>,
+        start: u64,
+        shared: &mut Shared,
+        scene: &mut Scene<'_>,
+    ) {
+        let ports = [scene.record.client.port(), scene.record.server.port()];
+        let (is_tls, is_http) = (starts_record(&bytes), starts_message(&bytes));
+        let is_http2 = bytes.starts_with(b"PRI * HTTP/2");
+        *self = if ports.contains(&DNS_PORT) {
+            Self::Dns(Vec::new(), start)
+        } else if is_tls == Some(true) {
+            scene.record.application = Application::Tls;
+            Self::Tls(Box::new(TlsReader::new(start)))
+        } else if is_http2 {
+            scene.record.application = Application::Http2;
+            Self::Payload(None)
+        } else if is_http == Some(true) {
+            Self::Http(Box::new(HttpDirection::new(start)))
+        } else if is_tls.is_none() || is_http.is_none() {
+            *self = Self::Unknown(bytes, start);
+            return;
+        } else {
+            Self::Payload(None)
+        };
+        self.handle_bytes(&bytes, start, shared, scene);
+    }
+
+    fn handle_hole(&mut self, len: u64, shared: &mut Shared, scene: &mut Scene<'_>) {
+        self.give_up(scene);
+        match self {
+            Self::Http(http) => http.handle_hole(len, shared, scene),
+            Self::Tls(tls) => tls.handle_hole(len),
+            Self::Payload(Some(carrier)) => carrier.handle_hole(scene.detector),
+            Self::Payload(None) | Self::Unknown(..) | Self::Dns(..) => {}
+        }
+    }
+
+    /// Takes what waits to be recognised for the payload of something unknown.
+    fn give_up(&mut self, scene: &mut Scene<'_>) {
+        if let Self::Unknown(buffer, start) | Self::Dns(buffer, start) = self
+            && !buffer.is_empty()
+        {
+            let mut carrier = Box::new(Carrier::new(Shape::Free, *start));
+            carrier.handle_bytes(buffer, scene.at, scene.detector);
+            *self = Self::Payload(Some(carrier));
+        }
+    }
+
+    /// Searches what was sent since the other side last spoke.
+    pub(crate) fn end_payload(&mut self, scene: &mut Scene<'_>) {
+        if let Self::Payload(carrier) = self
+            && let Some(carrier) = carrier.take()
+        {
+            let opaque = scene.finish(*carrier, &Place::tcp_payload(), &Exchange::default());
+            scene.count_opaque(opaque);
+        }
+    }
+}
+
+fn handle_tls(tls: &mut TlsReader, bytes: &[u8], scene: &mut Scene<'_>) {
+    let before = tls.opaque();
+    let hello = tls.handle_bytes(bytes);
+    scene.count_opaque(tls.opaque() - before);
+    if let Some((hello, name)) = hello.and_then(|it| it.server_name.clone().map(|name| (it, name)))
+    {
+        if let Some(name) = host_name(&name) {
+            scene.record.set_host(&name, HostFrom::Sni);
+        }
+        scene.search(
+            &Place::server_name(),
+            Shape::Free,
+            name.as_bytes(),
+            hello.offset,
+            &Exchange::default(),
+        );
+    }
+}
+
+/// Takes whole messages from the front of the buffer; `false` if one is none.
+fn handle_dns(buffer: &mut Vec<u8>, start: &mut u64, scene: &mut Scene<'_>) -> bool {
+    while let Some((length, rest)) = buffer.split_first_chunk::<LENGTH_BYTES>() {
+        let len = usize::from(u16::from_be_bytes(*length));
+        let Some(message) = rest.get(..len) else {
+            break;
+        };
+        if !dns::handle_message(message, *start + LENGTH_BYTES as u64, scene) {
+            return false;
+        }
+        buffer.drain(..LENGTH_BYTES + len);
+        *start += (LENGTH_BYTES + len) as u64;
+    }
+    true
+}

@@ -1,0 +1,47 @@
+//! `Ledger`: what an analysis has found and counted so far, over all flows.
+
+use crate::detect::finding::Finding;
+use crate::evidence::coverage::Coverage;
+use std::collections::BTreeMap;
+
+/// More findings than this are counted, not kept.
+const MAX_FINDINGS: usize = 100_000;
+
+/// Findings and counts.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Of data and of decoys; their flow is the record's index.
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) decoys_found: Vec<Finding>,
+    pub(crate) coverage: Coverage,
+    /// Payload bytes that were seen, read or not.
+    pub(crate) delivered: u64,
+    /// What was not looked at, and how often.
+    pub(crate) unread: BTreeMap<String, u64>,
+    /// Limits that were reached, and how often.
+    pub(crate) limits: BTreeMap<&'static str, u64>,
+    /// The run's marks and when each was first asked for, in nanoseconds since the Unix epoch.
+    pub(crate) marks: BTreeMap<String, u64>,
+}
+
+impl Ledger {
+    pub(crate) fn report(&mut self, finding: Finding, is_decoy: bool) {
+        let kept = match is_decoy {
+            true => &mut self.decoys_found,
+            false => &mut self.findings,
+        };
+        if kept.len() < MAX_FINDINGS {
+            kept.push(finding);
+        } else {
+            self.limit("more findings than are kept");
+        }
+    }
+
+    pub(crate) fn limit(&mut self, what: &'static str) {
+        *self.limits.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn unread(&mut self, what: String) {
+        *self.unread.entry(what).or_default() += 1;
+    }
+}

@@ -1,0 +1,93 @@
+//! `FlowRecord`: what is known of a flow, growing while packets pass.
+
+use crate::evidence::flow::{App, Application, Flow, FlowProtocol, HostFrom, Protection};
+use core::net::SocketAddr;
+use std::time::Duration;
+
+/// One flow.
+#[derive(Clone, Debug)]
+pub(crate) struct FlowRecord {
+    /// Its number in order of first packet, ours of the analysis' own lookups included.
+    pub(crate) index: u32,
+    pub(crate) protocol: FlowProtocol,
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+    /// What the client sends leaves the handset.
+    pub(crate) is_client_handset: bool,
+    pub(crate) host: Option<String>,
+    pub(crate) host_from: Option<HostFrom>,
+    pub(crate) application: Application,
+    pub(crate) bytes_out: u64,
+    pub(crate) bytes_in: u64,
+    /// Bytes that left the handset unread.
+    pub(crate) opaque_out: u64,
+    /// Bytes that reached the handset unread.
+    pub(crate) opaque_in: u64,
+    /// Something was found in its clear bytes.
+    pub(crate) has_finding: bool,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) gaps: u32,
+    /// Lookups of the run's marks, and messages in all: a flow of marks alone is none.
+    pub(crate) marks: u32,
+    pub(crate) messages: u32,
+}
+
+impl FlowRecord {
+    /// Notes the server's name. What the client asked for tells more than what DNS answered before;
+    /// the first name of a kind stays.
+    pub(crate) fn set_host(&mut self, name: &str, from: HostFrom) {
+        let weight = |from: HostFrom| match from {
+            HostFrom::Dns => 0,
+            HostFrom::Sni | HostFrom::Quic => 1,
+            HostFrom::Http | HostFrom::Har => 2,
+        };
+        if self
+            .host_from
+            .is_none_or(|known| weight(from) > weight(known))
+        {
+            self.host = Some(name.to_owned());
+            self.host_from = Some(from);
+        }
+    }
+
+    /// Whether the flow was the harness' own lookups and nothing else.
+    pub(crate) const fn is_mark(&self) -> bool {
+        self.marks > 0 && self.marks == self.messages
+    }
+
+    /// As the contract has it.
+    pub(crate) fn into_flow(self, id: u32, app: Option<App>) -> Flow {
+        let protection = match self.application {
+            Application::Tls | Application::Quic => Protection::Tls,
+            Application::Unknown | Application::Http2 | Application::Websocket
+                if self.opaque_out + self.opaque_in > 0 && !self.has_finding =>
+            {
+                Protection::Opaque
+            }
+            _ => Protection::Clear,
+        };
+        Flow {
+            id,
+            protocol: self.protocol,
+            client: self.client.to_string(),
+            server: self.server.to_string(),
+            host: self.host,
+            host_from: self.host_from,
+            application: self.application,
+            protection,
+            app,
+            bytes_out: self.bytes_out,
+            bytes_in: self.bytes_in,
+            bytes_opaque: self.opaque_out,
+            first: seconds(self.first),
+            last: seconds(self.last),
+            gaps: self.gaps,
+        }
+    }
+}
+
+/// Nanoseconds as the contract's seconds.
+pub(crate) fn seconds(nanoseconds: u64) -> f64 {
+    Duration::from_nanos(nanoseconds).as_secs_f64()
+}

@@ -1,0 +1,336 @@
+//! `FlowTable`: from packets to flows. Flows and what they hold are bounded; what is given up for
+//! that is told as a limit.
+
+use crate::detect::detector::Detector;
+use crate::detect::options::{Exclusion, Options};
+use crate::detect::traffic::dialogue::Dialogue;
+use crate::detect::traffic::ledger::Ledger;
+use crate::detect::traffic::names::Names;
+use crate::detect::traffic::record::FlowRecord;
+use crate::detect::traffic::scene::Scene;
+use crate::detect::traffic::udp::handle_datagram;
+use crate::evidence::flow::{Application, FlowProtocol, HostFrom};
+use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
+use crate::wire::net::link::{NotIp, ip_packet};
+use crate::wire::pcap::reader::Frame;
+use core::net::SocketAddr;
+use std::collections::{HashMap, VecDeque};
+
+/// More flows than this are not told apart.
+const MAX_FLOWS: usize = 1 << 20;
+
+/// Connections that are followed at the same time; of more, one that has been silent for long is let
+/// go, and read on from its next segment.
+const MAX_DIALOGUES: usize = 4096;
+
+/// Bytes that wait for lost ones, over all connections.
+const MAX_WAITING_BYTES: usize = 32 << 20;
+
+/// All flows of an analysis.
+#[derive(Debug, Default)]
+pub(crate) struct FlowTable {
+    slots: Vec<Slot>,
+    by_ends: HashMap<Ends, usize>,
+    /// Those followed, and when each was last heard of when it was queued.
+    followed: VecDeque<(usize, u64)>,
+    waiting_bytes: usize,
+    names: Names,
+    pub(crate) ledger: Ledger,
+}
+
+#[derive(Debug)]
+struct Slot {
+    record: FlowRecord,
+    /// While a TCP connection is followed.
+    dialogue: Option<Box<Dialogue>>,
+}
+
+/// A protocol and two addresses, the smaller first.
+type Ends = (FlowProtocol, SocketAddr, SocketAddr);
+
+impl FlowTable {
+    /// Takes a captured frame.
+    pub(crate) fn handle_frame(
+        &mut self,
+        frame: &Frame<'_>,
+        detector: &Detector,
+        options: &Options,
+    ) {
+        let ip = match ip_packet(frame.link, frame.data) {
+            Ok(ip) => ip,
+            Err(NotIp::OtherProtocol) => return,
+            Err(reason) => return self.ledger.unread(reason.to_string()),
+        };
+        let packet = match transport(ip) {
+            Ok(packet) => packet,
+            Err(reason) => {
+                self.count(ip);
+                if reason != NotTransport::Icmp {
+                    self.ledger.unread(reason.to_string());
+                }
+                return;
+            }
+        };
+        if options
+            .exclude
+            .iter()
+            .any(|it| excludes(it, &packet, options))
+        {
+            self.ledger.coverage.bytes_excluded += u64::from(packet.payload_len);
+            return;
+        }
+        self.count(ip);
+        self.handle_packet(&packet, frame.at, detector, options);
+    }
+
+    /// Ends every flow that is still followed.
+    pub(crate) fn finish(&mut self, detector: &Detector, options: &Options) {
+        for index in 0..self.slots.len() {
+            self.end_dialogue(index, detector, options);
+        }
+    }
+
+    /// The flows, in order of first packet.
+    pub(crate) fn into_parts(self) -> (Vec<FlowRecord>, Ledger) {
+        let records = self.slots.into_iter().map(|slot| slot.record).collect();
+        (records, self.ledger)
+    }
+
+    fn count(&mut self, ip: &[u8]) {
+        self.ledger.coverage.packets += 1;
+        self.ledger.coverage.bytes += wire_len(ip);
+    }
+
+    fn handle_packet(
+        &mut self,
+        packet: &Packet<'_>,
+        at: u64,
+        detector: &Detector,
+        options: &Options,
+    ) {
+        let Some(index) = self.slot_of(packet, at, detector, options) else {
+            self.ledger.limit("more flows than are told apart");
+            self.ledger.coverage.bytes_missing += u64::from(packet.payload_len);
+            return;
+        };
+        let Self {
+            slots,
+            names,
+            ledger,
+            waiting_bytes,
+            ..
+        } = self;
+        let Some(Slot { record, dialogue }) = slots.get_mut(index) else {
+            return;
+        };
+        record.last = record.last.max(at);
+        let is_from_client = packet.source == record.client;
+        let offset = if is_from_client {
+            record.bytes_out
+        } else {
+            record.bytes_in
+        };
+        let mut scene = Scene {
+            detector,
+            marks: options.window.as_ref(),
+            ledger,
+            names,
+            record,
+            at,
+            is_from_client,
+        };
+        match packet.transport {
+            Transport::Udp => {
+                handle_datagram(packet.payload, packet.payload_len, offset, &mut scene);
+            }
+            Transport::Tcp(header) => {
+                let Some(dialogue) = dialogue else {
+                    return;
+                };
+                let waited = dialogue.waiting_bytes();
+                let (payload, len) = (packet.payload, packet.payload_len);
+                dialogue.handle_segment(&header, payload, len, &mut scene);
+                if *waiting_bytes + dialogue.waiting_bytes() > MAX_WAITING_BYTES + waited {
+                    scene.ledger.limit("lost segments that are waited for");
+                    dialogue.give_up_holes(&mut scene);
+                }
+                *waiting_bytes = *waiting_bytes + dialogue.waiting_bytes() - waited;
+            }
+        }
+    }
+
+    /// The flow that a packet belongs to, opened if need be.
+    fn slot_of(
+        &mut self,
+        packet: &Packet<'_>,
+        at: u64,
+        detector: &Detector,
+        options: &Options,
+    ) -> Option<usize> {
+        let ends = ends(packet);
+        let is_tcp = matches!(packet.transport, Transport::Tcp(_));
+        if let Some(index) = self.by_ends.get(&ends).copied() {
+            let slot = self.slots.get_mut(index)?;
+            match (packet.transport, &slot.dialogue) {
+                (Transport::Tcp(header), Some(dialogue)) if dialogue.is_reopened_by(&header) => {
+                    self.end_dialogue(index, detector, options);
+                }
+                (Transport::Tcp(header), None) if !header.syn => {
+                    slot.dialogue = Some(Box::default());
+                    self.follow(index, at, detector, options);
+                    return Some(index);
+                }
+                (Transport::Tcp(_), None) => {}
+                _ => return Some(index),
+            }
+        }
+        if self.slots.len() >= MAX_FLOWS {
+            return None;
+        }
+        let index = self.slots.len();
+        self.slots.push(self.open(index, packet, at, options)?);
+        self.by_ends.insert(ends, index);
+        if is_tcp {
+            self.follow(index, at, detector, options);
+        }
+        Some(index)
+    }
+
+    /// Follows a connection; another may have to be let go.
+    fn follow(&mut self, index: usize, at: u64, detector: &Detector, options: &Options) {
+        self.followed.push_back((index, at));
+        while self.followed.len() > MAX_DIALOGUES {
+            let Some((index, heard)) = self.followed.pop_front() else {
+                return;
+            };
+            let Some(slot) = self.slots.get(index) else {
+                continue;
+            };
+            match &slot.dialogue {
+                Some(dialogue) if !dialogue.is_over() => {
+                    if slot.record.last > heard {
+                        self.followed.push_back((index, slot.record.last));
+                        continue;
+                    }
+                    self.ledger.limit("connections followed at the same time");
+                    self.end_dialogue(index, detector, options);
+                }
+                _ => self.end_dialogue(index, detector, options),
+            }
+        }
+    }
+
+    fn open(&self, index: usize, packet: &Packet<'_>, at: u64, options: &Options) -> Option<Slot> {
+        let (client, server) = client_and_server(packet, options);
+        let protocol = ends(packet).0;
+        let is_client_handset = options.handset_addresses.contains(&client.ip())
+            || !options.handset_addresses.contains(&server.ip());
+        let mut record = FlowRecord {
+            index: u32::try_from(index).ok()?,
+            protocol,
+            client,
+            server,
+            is_client_handset,
+            host: None,
+            host_from: None,
+            application: Application::Unknown,
+            bytes_out: 0,
+            bytes_in: 0,
+            opaque_out: 0,
+            opaque_in: 0,
+            has_finding: false,
+            first: at,
+            last: at,
+            gaps: 0,
+            marks: 0,
+            messages: 0,
+        };
+        if let Some(name) = self.names.name_of(server.ip()) {
+            record.set_host(name, HostFrom::Dns);
+        }
+        Some(Slot {
+            record,
+            dialogue: match packet.transport {
+                Transport::Tcp(_) => Some(Box::default()),
+                Transport::Udp => None,
+            },
+        })
+    }
+
+    fn end_dialogue(&mut self, index: usize, detector: &Detector, options: &Options) {
+        let Self {
+            slots,
+            names,
+            ledger,
+            ..
+        } = self;
+        let Some(Slot { record, dialogue }) = slots.get_mut(index) else {
+            return;
+        };
+        let Some(dialogue) = dialogue.take() else {
+            return;
+        };
+        self.waiting_bytes -= dialogue.waiting_bytes();
+        let at = record.last;
+        dialogue.finish(&mut Scene {
+            detector,
+            marks: options.window.as_ref(),
+            ledger,
+            names,
+            record,
+            at,
+            is_from_client: true,
+        });
+    }
+}
+
+fn ends(packet: &Packet<'_>) -> Ends {
+    let protocol = match packet.transport {
+        Transport::Tcp(_) => FlowProtocol::Tcp,
+        Transport::Udp => FlowProtocol::Udp,
+    };
+    let (source, destination) = (packet.source, packet.destination);
+    (protocol, source.min(destination), source.max(destination))
+}
+
+/// Who opened the flow: by SYN; else by the handset's address; else the lower port serves.
+fn client_and_server(packet: &Packet<'_>, options: &Options) -> (SocketAddr, SocketAddr) {
+    let (source, destination) = (packet.source, packet.destination);
+    let is_handset = |end: SocketAddr| options.handset_addresses.contains(&end.ip());
+    let is_from_client = match packet.transport {
+        Transport::Tcp(TcpHeader {
+            syn: true,
+            acknowledgment,
+            ..
+        }) => acknowledgment.is_none(),
+        _ if is_handset(source) != is_handset(destination) && is_served(packet) => {
+            is_handset(source)
+        }
+        _ => source.port() >= destination.port(),
+    };
+    match is_from_client {
+        true => (source, destination),
+        false => (destination, source),
+    }
+}
+
+/// Whether neither end's port is a service of the handset's own: above the well-known ones.
+fn is_served(packet: &Packet<'_>) -> bool {
+    const WELL_KNOWN: u16 = 1024;
+    packet.source.port() >= WELL_KNOWN || packet.destination.port() >= WELL_KNOWN
+}
+
+/// Whether a packet is of a connection of our own.
+fn excludes(exclusion: &Exclusion, packet: &Packet<'_>, options: &Options) -> bool {
+    let Transport::Tcp(_) = packet.transport else {
+        return false;
+    };
+    let is_ours = |handset: SocketAddr, peer: SocketAddr| {
+        let known = &options.handset_addresses;
+        handset.port() == exclusion.handset_port
+            && (known.is_empty() || known.contains(&handset.ip()))
+            && exclusion.peer_address.is_none_or(|it| it == peer.ip())
+            && exclusion.peer_port.is_none_or(|it| it == peer.port())
+    };
+    is_ours(packet.source, packet.destination) || is_ours(packet.destination, packet.source)
+}
