@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) connection: Connection,
     mailboxes: BTreeMap<u32, Mailbox>,
     lost: Option<TransportError>,
-    /// The stream whose packet the link is busy with.
+    /// The stream whose data the link is busy with.
     in_flight: Option<u32>,
 }
 
@@ -105,8 +105,11 @@ impl Shared {
 
     /// Runs `f` on the connection, then has its packets sent.
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        let result = f(&mut self.lock());
-        self.outgoing.notify_one();
+        let mut state = self.lock();
+        let result = f(&mut state);
+        if state.connection.has_packets() {
+            self.outgoing.notify_one();
+        }
         result
     }
 
@@ -326,7 +329,10 @@ impl State {
 
     fn next_packet(&mut self) -> Option<Packet> {
         let packet = self.connection.poll_packet();
-        self.in_flight = packet.as_ref().map(|packet| packet.arg0);
+        self.in_flight = match &packet {
+            Some(packet) if packet.command == Command::Write => Some(packet.arg0),
+            _ => None,
+        };
         packet
     }
 

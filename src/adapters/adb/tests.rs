@@ -1,10 +1,9 @@
 //! Host and device side against each other, in one process, over the same bytes as on a wire.
 
 use crate::adapters::adb::{
-    AdbStream, AdbTransport, AuthorisedKeys, DeviceConfig, Direction, HostConfig, Owner,
-    ServiceBody, Services, connect, link_over, observed, serve,
+    AdbStream, AdbTransport, DeviceConfig, Direction, HostConfig, ServiceBody, Services, connect,
+    link_over, observed, serve,
 };
-use crate::adapters::adb_keys::AdbKey;
 use crate::adapters::in_process;
 use crate::adapters::system_clock::SystemClock;
 use crate::adapters::tcp;
@@ -12,14 +11,11 @@ use crate::base::deadline::Instant;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::link::Link;
-use crate::ports::signer::Signer;
 use crate::ports::transport::{Transport, TransportError};
-use crate::wire::adb::auth::PublicKey;
 use crate::wire::adb::banner::emit_device;
 use crate::wire::adb::event::OpenError;
 use crate::wire::adb::packet::{Command, Packet};
 use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,6 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+
+mod handshake;
 
 /// Services for tests.
 struct TestServices {
@@ -171,7 +169,14 @@ async fn read_all(stream: &mut AdbStream) -> Vec<u8> {
 async fn exchange(mut stream: AdbStream, sent: &[u8]) {
     let (mut reader, mut writer) = tokio::io::split(&mut stream);
     let mut received = vec![0; sent.len()];
-    let (written, read) = tokio::join!(writer.write_all(sent), reader.read_exact(&mut received));
+    let writing = async {
+        for chunk in sent.chunks(5000) {
+            writer.write_all(chunk).await?;
+            writer.flush().await?;
+        }
+        std::io::Result::Ok(())
+    };
+    let (written, read) = tokio::join!(writing, reader.read_exact(&mut received));
     written.unwrap();
     read.unwrap();
     assert!(received == sent, "{} bytes came back changed", sent.len());
@@ -319,6 +324,40 @@ async fn what_was_flushed_before_adbd_stopped_arrives() {
     assert_eq!(reading.await.unwrap().len(), 100_000);
 }
 
+/// A flush waits for what was written, not for an acknowledgement of what was read.
+#[tokio::test]
+async fn a_flush_with_nothing_written_is_done() {
+    let (near, far) = tokio::io::duplex(10);
+    let of = |stream| {
+        let (reader, writer) = tokio::io::split(stream);
+        link_over(reader, writer, None)
+    };
+    let mut far = of(far);
+    let scripted = tokio::spawn(async move {
+        far.reader.receive().await.unwrap();
+        let banner = Packet::new(Command::Connect, 0x0100_0001, 4096, "device::".into());
+        far.writer.send(banner).await.unwrap();
+        let open = far.reader.receive().await.unwrap();
+        let okay = Packet::bare(Command::Okay, 1, open.arg0);
+        far.writer.send(okay).await.unwrap();
+        let write = Packet::new(Command::Write, 1, open.arg0, "x".into());
+        far.writer.send(write).await.unwrap();
+        far
+    });
+    let transport = attach(of(near)).await.unwrap();
+    let mut stream = transport.open_stream("scripted:").await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), b'x');
+    let _unread = scripted.await.unwrap();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    tokio::select! {
+        biased;
+        flushed = stream.flush() => flushed.unwrap(),
+        () = std::future::ready(()) => panic!("waits"),
+    }
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_packets_are_the_peers_fault() {
     let (near, mut far) = tokio::io::duplex(1000);
@@ -376,57 +415,6 @@ impl Clock for Switched {
         }
         Box::pin(std::future::pending())
     }
-}
-
-fn key() -> Arc<AdbKey> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/adb/adbkey");
-    Arc::new(AdbKey::load(&path, "me@here").unwrap())
-}
-
-/// Connects with one key to a handset that knows `keys`; counts how often the owner is asked for.
-async fn authorise(keys: Vec<PublicKey>, owner: Owner, signers: bool) -> (Option<String>, usize) {
-    let (near, far) = in_process::pair();
-    let auth = Some(AuthorisedKeys { keys, owner });
-    let _serving = start(far, DeviceConfig { auth, ..modern() });
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
-    let signer: Arc<dyn Signer> = key();
-    let config = HostConfig {
-        signers: signers.then_some(signer).into_iter().collect(),
-        owner_timeout: Duration::from_millis(50),
-        on_owner_wanted: Some(Arc::new(move || {
-            count.fetch_add(1, Ordering::Relaxed);
-        })),
-        ..host()
-    };
-    let connected = connect(near, config, Arc::new(SystemClock::new())).await;
-    let error = connected.err().map(|error| error.to_string());
-    (error, asked.load(Ordering::Relaxed))
-}
-
-#[tokio::test]
-async fn a_host_proves_itself_or_waits_for_the_owner() {
-    let known = || vec![key().public().clone()];
-    let refused = || Some("handset `virtual:test` has not authorised this computer".to_owned());
-    assert_eq!(authorise(known(), Owner::Ignores, true).await, (None, 0));
-    assert_eq!(authorise(vec![], Owner::Allows, true).await, (None, 1));
-    assert_eq!(
-        authorise(vec![], Owner::Ignores, true).await,
-        (refused(), 1)
-    );
-    assert_eq!(
-        authorise(known(), Owner::Allows, false).await,
-        (refused(), 0)
-    );
-}
-
-#[tokio::test]
-async fn a_handset_in_recovery_is_unusable() {
-    let (near, far) = in_process::pair();
-    let banner = b"recovery::".to_vec();
-    let _serving = start(far, DeviceConfig { banner, ..modern() });
-    let error = attach(near).await.err().unwrap();
-    assert_eq!(error.to_string(), "handset `virtual:test` is `recovery`");
 }
 
 #[tokio::test]

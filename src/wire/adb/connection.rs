@@ -156,6 +156,12 @@ impl Connection {
         None
     }
 
+    /// Whether [`Self::poll_packet`] may have one.
+    #[must_use]
+    pub fn has_packets(&self) -> bool {
+        !(self.control.is_empty() && self.sendable.is_empty())
+    }
+
     /// The next event. Drain them after every other call.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
