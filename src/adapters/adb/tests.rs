@@ -62,10 +62,14 @@ async fn echo(mut stream: AdbStream, _: String) {
     }
 }
 
+fn pattern(at: usize) -> u8 {
+    u8::try_from(at % 251).unwrap()
+}
+
 /// Writes so many bytes, each its position, then closes.
 async fn count(mut stream: AdbStream, argument: String) {
     let len: usize = argument.parse().unwrap();
-    let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..len).map(pattern).collect();
     stream.write_all(&bytes).await.unwrap();
 }
 
@@ -245,7 +249,7 @@ async fn a_service_that_is_done_is_the_end_of_input() {
         bytes
             .iter()
             .enumerate()
-            .all(|(at, byte)| *byte == (at % 251) as u8)
+            .all(|(at, byte)| *byte == pattern(at))
     );
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
     let error = stream.write_all(b"x").await.unwrap_err();
