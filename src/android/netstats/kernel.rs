@@ -47,7 +47,11 @@ pub fn app_uid_map_row(line: &str) -> Option<UidBytes> {
 #[must_use]
 pub fn qtaguid(text: &str) -> Option<Vec<UidBytes>> {
     let mut lines = text.lines();
-    lines.find(|line| line.starts_with("idx iface acct_tag_hex"))?;
+    let header = "idx iface acct_tag_hex";
+    lines.find(|line| {
+        let start = line.get(..header.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(header))
+    })?;
     let mut totals = BTreeMap::<i64, UidBytes>::new();
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();
