@@ -141,7 +141,7 @@ async fn by_call(
     for user in users {
         for call in &calls {
             let answer = session.run(user, &call.command()).await?;
-            let said = match Parcel::parse(&answer.all()).and_then(|parcel| parcel.text()) {
+            let said = match Parcel::parse(answer.said()).and_then(|parcel| parcel.text()) {
                 Ok(Some(value)) if is_valid(value.trim()) => {
                     return Ok(Ok(value.trim().to_owned()));
                 }
@@ -208,7 +208,7 @@ async fn android_id(session: &Session) -> Result<Read, SessionError> {
         // Leading zeros are not written.
         (1..=16).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    Ok(match Row::parse(&answer.all()) {
+    Ok(match Row::parse(answer.said()) {
         Row::Value(value) if is_valid(value.trim()) => Ok(value.trim().to_owned()),
         Row::Value(_) => Err("`settings get secure android_id`: a malformed answer".to_owned()),
         Row::Missing => Err("`settings get secure android_id`: null".to_owned()),

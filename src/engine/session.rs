@@ -113,6 +113,16 @@ impl Answer {
         format!("{}{}", self.text, self.complaints)
     }
 
+    /// Its output, or its complaints where it printed nothing else.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        if self.text.trim().is_empty() && !self.complaints.trim().is_empty() {
+            &self.complaints
+        } else {
+            &self.text
+        }
+    }
+
     /// The first line that says something, for a message.
     #[must_use]
     pub fn first_line(&self) -> &str {

@@ -119,7 +119,8 @@ pub(crate) async fn restore(
     restart: Option<&str>,
 ) -> Result<(), ActError> {
     if snapshot(session, path).await?.as_ref() == before {
-        return Ok(());
+        // An interrupted write may have left its copy.
+        return remove_own(session, STAGING, false).await;
     }
     if let Some(package) = restart {
         setting::stop_app(session, package).await?;

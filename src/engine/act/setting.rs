@@ -13,7 +13,7 @@ pub(crate) async fn read(
     key: &str,
 ) -> Result<Option<String>, ActError> {
     let answer = session.shell(&settings::get(namespace, key)).await?;
-    match Row::parse(&answer.all()) {
+    match Row::parse(answer.said()) {
         Row::Value(value) => Ok(Some(value)),
         Row::Missing => Ok(None),
         Row::Unreadable(said) => Err(ActError::Command {

@@ -78,7 +78,7 @@ pub async fn send(actor: &mut Actor<'_>, message: Message<'_>) -> Result<ActEvid
     let how = match &call {
         Some(call) => {
             let answer = session.shell(&call.command()).await?;
-            let parcel = Parcel::parse(&answer.all()).and_then(|parcel| parcel.check());
+            let parcel = Parcel::parse(answer.said()).and_then(|parcel| parcel.check());
             parcel.map_err(|source| ActError::Service {
                 service: call.service,
                 source,
@@ -288,7 +288,7 @@ async fn subscription(session: &Session) -> Result<i32, ActError> {
     let answer = session
         .shell(&settings::get("global", "multi_sim_sms"))
         .await?;
-    let chosen = Row::parse(&answer.all());
+    let chosen = Row::parse(answer.said());
     let id = chosen.value().and_then(|value| value.trim().parse().ok());
     Ok(id.filter(|id| *id > 0).unwrap_or(1))
 }

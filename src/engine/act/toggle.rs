@@ -88,6 +88,7 @@ pub async fn set(
     method: &ToggleMethod,
     on: bool,
 ) -> Result<ActEvidence, ActError> {
+    let session = actor.session;
     let how = match &method.place {
         TogglePlace::Preference { package, file, key } => {
             let path = preferences::path(package, file);
@@ -105,10 +106,18 @@ pub async fn set(
             format!("{}: `settings put {namespace} {key}`", method.id)
         }
     };
-    let reading = shown(actor.session, &method.verify).await?;
+    let mut notes = Vec::new();
+    if let Some(package) = &method.restart
+        && !setting::start_app(session, package).await?
+    {
+        notes.push(format!(
+            "`{package}` has no launcher entry: it starts when something needs it"
+        ));
+    }
+    let reading = shown(session, &method.verify).await?;
     let why = format!("it shows the setting {reading}");
     let verified = Verified::of(reading.state() == Some(on), verifier(&method.verify), &why);
-    Ok(actor.evidence(how, verified, vec![]))
+    Ok(actor.evidence(how, verified, notes))
 }
 
 /// What the place where the setting is kept holds.
@@ -231,7 +240,6 @@ async fn set_preference(
     on: bool,
 ) -> Result<(), ActError> {
     let session = actor.session;
-    let restart = method.restart.as_deref();
     // A running app would write its own copy over ours.
     setting::stop_app(session, package).await?;
     let found = preferences_file(session, path).await?;
@@ -248,17 +256,13 @@ async fn set_preference(
     actor.journal.intend(Undo::RestoreFile {
         path: path.to_owned(),
         before: found.map(|(before, _)| before),
-        restart: Some(restart.unwrap_or(package).to_owned()),
+        restart: Some(method.restart.as_deref().unwrap_or(package).to_owned()),
     })?;
     let after = FileBefore {
         base64: BASE64.encode(changed.as_bytes()),
         ..template
     };
-    file::write(session, path, &after).await?;
-    if let Some(package) = restart {
-        setting::start_app(session, package).await?;
-    }
-    Ok(())
+    file::write(session, path, &after).await
 }
 
 /// Owner and group of a new preferences file are its folder's; its mode is what Android gives such
@@ -299,7 +303,6 @@ async fn set_setting(
     session.shell(&settings::put(namespace, key, value)).await?;
     if let Some(package) = &method.restart {
         setting::stop_app(session, package).await?;
-        setting::start_app(session, package).await?;
     }
     Ok(())
 }
@@ -489,6 +492,9 @@ mod tests {
         lines.extend(restarted());
         // and undone again
         lines.extend([listed(PATH, OLD.len()), cat(OLD)]);
+        lines.push(does(&format!("rm -f {STAGING}")));
+        let gone = format!("{STAGING}{ABSENT}");
+        lines.push(says(&format!("ls -l -d {STAGING}"), &gone));
         let (session, mut handset) = ScriptedHandset::attach(18, lines).await;
         let evidence = set(&mut handset.actor(&session), &method(), true)
             .await
