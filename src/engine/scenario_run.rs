@@ -15,7 +15,8 @@ use crate::golden::snapshot::{Subject, snapshot};
 use crate::outcome::claim_verdict::judge_claims;
 use crate::outcome::judge::judge_all;
 use crate::outcome::observed::Observed;
-use crate::outcome::record_variant::{record_claim, record_variant};
+use crate::outcome::record_variant::{blind as unseen, record_claim, record_variant};
+use crate::outcome::redactor::Redactor;
 use crate::outcome::run_record::{ErrorRecord, ScenarioRecord, VariantRecord};
 use crate::outcome::verdict::VariantVerdicts;
 use crate::persona::datum::Persona;
@@ -139,11 +140,11 @@ impl ScenarioRun<'_> {
             let mut record = record_variant(&variant, &self.persona, &observed, &verdict);
             record.started = Some(result.started.clone());
             record.ended = Some(result.ended.clone());
-            record.errors.clone_from(&result.errors);
+            record.errors = redacted(&self.persona, &result.errors);
             record.restore = result.restore.clone();
             record.evidence.clone_from(&result.evidence);
             variants.push(record);
-            blind.push(verdict.blind.iter().map(ToString::to_string).collect());
+            blind.push(unseen(&self.persona, &verdict));
             verdicts.push((variant, verdict));
         }
         (self.record(&verdicts, variants), blind)
@@ -204,4 +205,14 @@ fn has_sim(session: &Session) -> bool {
     state
         .split(',')
         .any(|slot| matches!(slot.trim(), "READY" | "LOADED"))
+}
+
+/// Errors as they may be shown: an error can hold words of the handset, and those planted values.
+fn redacted(persona: &Persona, errors: &[ErrorRecord]) -> Vec<ErrorRecord> {
+    let mut redactor = Redactor::new(persona);
+    let redact = |error: &ErrorRecord| ErrorRecord {
+        message: redactor.apply(&error.message),
+        hint: error.hint.clone(),
+    };
+    errors.iter().map(redact).collect()
 }
