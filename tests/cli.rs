@@ -1,10 +1,7 @@
 //! What a person meets at the command line: one clear error for each mistake, with its exit code.
 //! The transcripts are reviewed by eye; what differs from run to run is replaced.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
@@ -80,7 +77,9 @@ fn several_mistakes_at_once() {
 
 #[test]
 fn a_step_that_this_version_does_not_have() {
-    insta::assert_snapshot!(audit(&VALID.replace("add_contact: contact-1", "reboot: {}")));
+    insta::assert_snapshot!(audit(
+        &VALID.replace("add_contact: contact-1", "reboot: {}")
+    ));
 }
 
 #[test]
@@ -97,7 +96,11 @@ fn a_handset_that_cannot_be_reached() {
     let address = format!("tcp:127.0.0.1:{}", common::free_port());
     let ended = bench.run(["audit", "scenario.yaml", "--handset", &address]);
     ended.expect_code(4);
-    assert!(ended.stdout.contains("cannot be reached"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("cannot be reached"),
+        "{}",
+        ended.stdout
+    );
     assert!(ended.stdout.contains("refused"), "{}", ended.stdout);
 }
 
@@ -114,15 +117,26 @@ fn an_adb_server_that_does_not_run() {
 fn an_unauthorized_handset() {
     let bench = Bench::new();
     bench.file("scenario.yaml", VALID);
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/firmware/android-14.yaml");
+    let shipped = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/scenarios/firmware/android-14.yaml"
+    );
     let text = common::read(shipped).replace("auth: off", "auth: silent");
     let firmware = bench.file("denies.yaml", &text);
     let handset = VirtualProcess::start(&bench, firmware.to_str().unwrap());
     let address = format!("tcp:{}", handset.address);
     let ended = bench.run(["audit", "scenario.yaml", "--handset", &address]);
     ended.expect_code(4);
-    assert!(ended.stdout.contains("has not authorised this computer"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("Allow USB debugging"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("has not authorised this computer"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stdout.contains("Allow USB debugging"),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[test]
@@ -130,14 +144,26 @@ fn an_out_folder_under_a_file() {
     let bench = Bench::new();
     bench.file("scenario.yaml", VALID);
     bench.file("plain", "");
-    let ended = bench.run(["audit", "scenario.yaml", "--handset", HANDSET, "--out", "plain/runs"]);
+    let ended = bench.run([
+        "audit",
+        "scenario.yaml",
+        "--handset",
+        HANDSET,
+        "--out",
+        "plain/runs",
+    ]);
     insta::assert_snapshot!(transcript(&bench, &ended));
 }
 
 #[test]
 fn a_grant_that_is_missing() {
     let bench = Bench::new();
-    bench.file("scenario.yaml", &VALID.replace("add_contact: contact-1", "send_sms: { to: peer-1 }").replace("contacts: 1", "peers: 1"));
+    bench.file(
+        "scenario.yaml",
+        &VALID
+            .replace("add_contact: contact-1", "send_sms: { to: peer-1 }")
+            .replace("contacts: 1", "peers: 1"),
+    );
     let ended = bench.run(["audit", "scenario.yaml", "--handset", "tcp:127.0.0.1:1"]);
     insta::assert_snapshot!(transcript(&bench, &ended));
 }
@@ -181,17 +207,29 @@ fn the_exit_codes_are_in_the_help() {
     let bench = Bench::new();
     let help = bench.run(["--help"]);
     help.expect_code(0);
-    for command in ["audit", "review", "report", "restore", "scenario", "virtual"] {
+    for command in [
+        "audit", "review", "report", "restore", "scenario", "virtual",
+    ] {
         assert!(help.stdout.contains(command), "{}", help.stdout);
     }
-    assert!(help.stdout.contains("Exit codes: 0 pass, 1 fail"), "{}", help.stdout);
+    assert!(
+        help.stdout.contains("Exit codes: 0 pass, 1 fail"),
+        "{}",
+        help.stdout
+    );
 }
 
 /// Golden missing, looked at, accepted, then the same; and rejected.
 #[test]
 fn a_golden_is_reviewed() {
     let bench = Bench::new();
-    bench.file("scenario.yaml", &VALID.replace("    never_sent: [contacts]\n", "    never_sent: [contacts]\n    opaque_ok: [{ host: \"*.example.net\" }]\n"));
+    bench.file(
+        "scenario.yaml",
+        &VALID.replace(
+            "    never_sent: [contacts]\n",
+            "    never_sent: [contacts]\n    opaque_ok: [{ host: \"*.example.net\" }]\n",
+        ),
+    );
     let audit = ["audit", "scenario.yaml", "--handset", HANDSET, "--quiet"];
     bench.run(audit).expect_code(5);
     let pending = bench.goldens("golden");
@@ -213,14 +251,24 @@ fn a_golden_is_reviewed() {
 fn reports_for_programs() {
     let bench = Bench::new();
     bench.file("scenario.yaml", VALID);
-    let writes = ["--format", "json", "--write", "junit=results/junit.xml", "--write", "human=report.txt"];
+    let writes = [
+        "--format",
+        "json",
+        "--write",
+        "junit=results/junit.xml",
+        "--write",
+        "human=report.txt",
+    ];
     let audit = ["audit", "scenario.yaml", "--handset", HANDSET];
     let ended = bench.run(audit.iter().chain(&writes));
     let record: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(record["schema"], "phonehome/run/1");
     assert_eq!(record, bench.record());
     let junit = common::read(bench.path("results/junit.xml"));
-    assert!(junit.contains("<testsuite") && junit.contains("stays"), "{junit}");
+    assert!(
+        junit.contains("<testsuite") && junit.contains("stays"),
+        "{junit}"
+    );
     assert!(common::read(bench.path("report.txt")).contains("small"));
     let again = bench.run(["report", "last", "--format", "json"]);
     assert_eq!((again.code, &again.stdout), (ended.code, &ended.stdout));
@@ -232,7 +280,14 @@ fn handsets_are_isolated() {
     let bench = Bench::new();
     bench.file("scenario.yaml", VALID);
     let nobody = format!("tcp:127.0.0.1:{}", common::free_port());
-    let handsets = ["--handset", HANDSET, "--handset", &nobody, "--handset", HANDSET];
+    let handsets = [
+        "--handset",
+        HANDSET,
+        "--handset",
+        &nobody,
+        "--handset",
+        HANDSET,
+    ];
     let ended = bench.run(["audit", "scenario.yaml"].iter().chain(&handsets));
     ended.expect_code(4);
     let record = bench.record();
@@ -240,7 +295,12 @@ fn handsets_are_isolated() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|handset| handset["scenarios"][0]["variants"].as_array().unwrap().len())
+        .map(|handset| {
+            handset["scenarios"][0]["variants"]
+                .as_array()
+                .unwrap()
+                .len()
+        })
         .collect();
     assert_eq!(verdicts, [1, 0, 1]);
 }

@@ -32,7 +32,10 @@ const FIRMWARES: [&str; 2] = ["redmi-1s-2014-08", "android-14"];
 
 /// A shipped firmware, changed.
 fn firmware(bench: &Bench, name: &str, change: impl FnOnce(String) -> String) -> PathBuf {
-    let shipped = format!("{}/scenarios/firmware/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let shipped = format!(
+        "{}/scenarios/firmware/{name}.yaml",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let text = fs::read_to_string(shipped).unwrap();
     bench.file(&format!("{name}.yaml"), &change(text))
 }
@@ -47,7 +50,14 @@ fn outcome(
     let scenario = bench.file("scenario.yaml", scenario);
     let firmware = firmware(&bench, name, change);
     let handset = format!("virtual:{}", firmware.display());
-    let arguments = ["audit", scenario.to_str().unwrap(), "--handset", &handset, "--seed", "3"];
+    let arguments = [
+        "audit",
+        scenario.to_str().unwrap(),
+        "--handset",
+        &handset,
+        "--seed",
+        "3",
+    ];
     let ended = bench.run(arguments);
     let record = bench.record();
     let variant = &record["handsets"][0]["scenarios"][0]["variants"][0];
@@ -107,14 +117,24 @@ fn one_packet_in_a_hundred_dropped() {
 fn no_packets_at_all() {
     let scenario = SCENARIO.replace("packets: auto", "packets: none");
     for name in FIRMWARES {
-        check(name, &scenario, |text| text, "the scenario asks for no packets");
+        check(
+            name,
+            &scenario,
+            |text| text,
+            "the scenario asks for no packets",
+        );
     }
 }
 
 #[test]
 fn no_root_to_capture_with() {
     let change = |text: String| text.replace("root: su", "root: none");
-    check("redmi-1s-2014-08", SCENARIO, change, "packets are seen as root only");
+    check(
+        "redmi-1s-2014-08",
+        SCENARIO,
+        change,
+        "packets are seen as root only",
+    );
 }
 
 #[test]
@@ -124,7 +144,9 @@ fn an_identifier_that_cannot_be_read() {
         let (code, _) = outcome(name, &scenario, |text| text);
         assert_eq!(code, Some(5), "{name}: with a readable one it passes");
         let unread = |text: String| {
-            let imsi = text.lines().find(|line| line.trim_start().starts_with("imsi:"));
+            let imsi = text
+                .lines()
+                .find(|line| line.trim_start().starts_with("imsi:"));
             text.replace(imsi.unwrap(), "    imsi: null")
         };
         check(name, &scenario, unread, "imsi");
@@ -133,9 +155,17 @@ fn an_identifier_that_cannot_be_read() {
 
 #[test]
 fn opaque_bytes_that_no_line_names() {
-    let line = SCENARIO.lines().find(|line| line.contains("opaque_ok")).unwrap();
+    let line = SCENARIO
+        .lines()
+        .find(|line| line.contains("opaque_ok"))
+        .unwrap();
     let scenario = SCENARIO.replace(line, "");
     for name in FIRMWARES {
-        check(name, &scenario, |text| text, "no `opaque_ok` line names them");
+        check(
+            name,
+            &scenario,
+            |text| text,
+            "no `opaque_ok` line names them",
+        );
     }
 }

@@ -71,9 +71,8 @@ fn wait_for_changes(bench: &Bench) {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         let transcripts = find(&bench.path("runs"), "transcript.jsonl");
-        let idles = |path: &PathBuf| {
-            fs::read_to_string(path).is_ok_and(|text| text.contains(":idle"))
-        };
+        let idles =
+            |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains(":idle"));
         if transcripts.iter().any(idles) {
             return;
         }
@@ -114,16 +113,35 @@ fn a_handset_that_dies_is_named_as_needing_restoring() {
     let killed = Instant::now();
     handset.kill();
     let ended = end(run);
-    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
+    assert!(
+        killed.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        killed.elapsed()
+    );
     ended.expect_code(6);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
-    assert!(ended.stdout.contains("phonehome restore"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("phonehome restore"),
+        "{}",
+        ended.stdout
+    );
     let record = bench.record();
     let left = &record["handsets"][0]["scenarios"][0]["variants"][0]["restore"]["needs_restoring"];
-    assert!(left.as_array().is_some_and(|left| left.len() >= 5), "{left}");
-    for file in ["capture.pcapng", "logcat.txt", "transcript.jsonl", "journal.jsonl"] {
+    assert!(
+        left.as_array().is_some_and(|left| left.len() >= 5),
+        "{left}"
+    );
+    for file in [
+        "capture.pcapng",
+        "logcat.txt",
+        "transcript.jsonl",
+        "journal.jsonl",
+    ] {
         let found = find(&bench.path("runs"), file);
-        assert!(file == "capture.pcapng" || found.len() == 1, "{file}: {found:?}");
+        assert!(
+            file == "capture.pcapng" || found.len() == 1,
+            "{file}: {found:?}"
+        );
     }
 }
 
@@ -152,7 +170,11 @@ expect: [{ id: stays, never_sent: [imei] }]
     let killed = Instant::now();
     handset.kill();
     let ended = end(run);
-    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
+    assert!(
+        killed.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        killed.elapsed()
+    );
     ended.expect_code(4);
 }
 
@@ -167,18 +189,30 @@ fn a_killed_harness_is_cleaned_up_after() {
         wait_for_changes(&bench);
         run.kill().unwrap();
         run.wait().unwrap();
-        assert_ne!(state(&bench, &handset.address), before, "{firmware}: nothing was changed");
+        assert_ne!(
+            state(&bench, &handset.address),
+            before,
+            "{firmware}: nothing was changed"
+        );
 
         // The next run refuses, and says what to do.
         let refused = end(start(&bench, &handset.address));
         refused.expect_code(6);
-        assert!(refused.stdout.contains("phonehome restore"), "{}", refused.stdout);
+        assert!(
+            refused.stdout.contains("phonehome restore"),
+            "{}",
+            refused.stdout
+        );
 
         bench.run(["restore"]).expect_code(0);
         assert_eq!(state(&bench, &handset.address), before, "{firmware}");
         let again = bench.run(["restore"]);
         again.expect_code(0);
-        assert!(again.stdout.contains("nothing to restore"), "{}", again.stdout);
+        assert!(
+            again.stdout.contains("nothing to restore"),
+            "{}",
+            again.stdout
+        );
     }
 }
 
@@ -189,7 +223,9 @@ fn an_interrupted_run_restores_and_ends_as_cancelled() {
     let before = state(&bench, &handset.address);
     let run = start(&bench, &handset.address);
     wait_for_changes(&bench);
-    let interrupted = Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    let interrupted = Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status();
     assert!(interrupted.unwrap().success());
     let ended = end(run);
     ended.expect_code(130);

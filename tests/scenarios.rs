@@ -21,13 +21,23 @@ const OWNER_ACTS: &str = concat!(
 );
 
 fn audit(bench: &Bench, scenario: &str, handset: &str, more: &[&str]) -> Ended {
-    let arguments = ["audit", scenario, "--handset", handset, "--seed", "7", "--quiet"];
+    let arguments = [
+        "audit",
+        scenario,
+        "--handset",
+        handset,
+        "--seed",
+        "7",
+        "--quiet",
+    ];
     bench.run(arguments.iter().chain(more))
 }
 
 /// (datum, host, protection) of everything disclosed in one variant.
 fn disclosed(record: &Value, variant: &str) -> BTreeSet<(String, String, String)> {
-    let variants = record["handsets"][0]["scenarios"][0]["variants"].as_array().unwrap();
+    let variants = record["handsets"][0]["scenarios"][0]["variants"]
+        .as_array()
+        .unwrap();
     let variant = variants.iter().find(|v| v["name"] == variant).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let all = variant["disclosures"].as_array().unwrap().iter();
@@ -40,7 +50,13 @@ fn disclosed(record: &Value, variant: &str) -> BTreeSet<(String, String, String)
 #[test]
 fn july_discloses_until_it_is_switched_off() {
     let bench = Bench::new();
-    audit(&bench, OPT_IN, "virtual:redmi-1s-2014-07", &["--golden", GOLDEN]).expect_code(1);
+    audit(
+        &bench,
+        OPT_IN,
+        "virtual:redmi-1s-2014-07",
+        &["--golden", GOLDEN],
+    )
+    .expect_code(1);
     let record = bench.record();
     let seen = |datum: &str| {
         (
@@ -51,9 +67,18 @@ fn july_discloses_until_it_is_switched_off() {
     };
     for variant in ["cloud_messaging-untouched", "cloud_messaging-on"] {
         let disclosed = disclosed(&record, variant);
-        let data = ["imei-1", "own_phone-1", "operator-1", "contact-1.phone", "peer-1.phone"];
+        let data = [
+            "imei-1",
+            "own_phone-1",
+            "operator-1",
+            "contact-1.phone",
+            "peer-1.phone",
+        ];
         for datum in data {
-            assert!(disclosed.contains(&seen(datum)), "{variant} {datum}: {disclosed:?}");
+            assert!(
+                disclosed.contains(&seen(datum)),
+                "{variant} {datum}: {disclosed:?}"
+            );
         }
     }
     assert_eq!(disclosed(&record, "cloud_messaging-off"), BTreeSet::new());
@@ -62,17 +87,29 @@ fn july_discloses_until_it_is_switched_off() {
 #[test]
 fn august_is_silent_until_it_is_switched_on() {
     let bench = Bench::new();
-    let ended = audit(&bench, OPT_IN, "virtual:redmi-1s-2014-08", &["--golden", GOLDEN]);
+    let ended = audit(
+        &bench,
+        OPT_IN,
+        "virtual:redmi-1s-2014-08",
+        &["--golden", GOLDEN],
+    );
     ended.expect_code(0);
     let record = bench.record();
-    let variants = record["handsets"][0]["scenarios"][0]["variants"].as_array().unwrap();
+    let variants = record["handsets"][0]["scenarios"][0]["variants"]
+        .as_array()
+        .unwrap();
     for variant in variants {
         let name = variant["name"].as_str().unwrap();
         assert_eq!(disclosed(&record, name), BTreeSet::new(), "{name}");
         // Silence is worth something only if the capture saw what it had to see.
-        assert!(variant["coverage"]["packets"].as_u64().unwrap() > 0, "{name}");
+        assert!(
+            variant["coverage"]["packets"].as_u64().unwrap() > 0,
+            "{name}"
+        );
         let spoke = variant["destinations"].as_array().unwrap().iter();
-        let to_vendor = spoke.filter(|d| d["host"] == "api.account.xiaomi.com").count();
+        let to_vendor = spoke
+            .filter(|d| d["host"] == "api.account.xiaomi.com")
+            .count();
         assert_eq!(to_vendor > 0, name == "cloud_messaging-on", "{name}");
     }
 }
@@ -80,7 +117,13 @@ fn august_is_silent_until_it_is_switched_on() {
 #[test]
 fn android_14_keeps_the_owners_acts_to_itself() {
     let bench = Bench::new();
-    audit(&bench, OWNER_ACTS, "virtual:android-14", &["--golden", GOLDEN]).expect_code(0);
+    audit(
+        &bench,
+        OWNER_ACTS,
+        "virtual:android-14",
+        &["--golden", GOLDEN],
+    )
+    .expect_code(0);
 }
 
 /// In-process, over TCP and through an adb server the outcome is the same to the byte.
@@ -104,7 +147,10 @@ fn the_outcome_does_not_depend_on_the_way_to_the_handset() {
     drop(process);
 
     let Some(adb) = which("adb") else {
-        skip("the outcome through an adb server", "there is no adb on this machine");
+        skip(
+            "the outcome through an adb server",
+            "there is no adb on this machine",
+        );
         return;
     };
     let process = VirtualProcess::start(&bench, firmware);
@@ -112,12 +158,17 @@ fn the_outcome_does_not_depend_on_the_way_to_the_handset() {
     let adb_command = |arguments: &[&str]| {
         let mut command = Command::new(&adb);
         command.args(arguments).env("HOME", bench.folder.path());
-        command.env("ANDROID_ADB_SERVER_PORT", &port).env("ADB_USB", "0").env("ADB_MDNS", "0");
+        command
+            .env("ANDROID_ADB_SERVER_PORT", &port)
+            .env("ADB_USB", "0")
+            .env("ADB_MDNS", "0");
         command.output().unwrap()
     };
     let connected = adb_command(&["connect", &process.address]);
     let words = String::from_utf8_lossy(&connected.stdout).into_owned();
-    let arguments = ["audit", OPT_IN, "--seed", "7", "--quiet", "--golden", "server"];
+    let arguments = [
+        "audit", OPT_IN, "--seed", "7", "--quiet", "--golden", "server",
+    ];
     let selector = format!("server:{}", process.address);
     let output = bench
         .program()

@@ -208,9 +208,13 @@ pub fn root_shell(address: &str, script: &str) -> String {
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let limit = Duration::from_secs(10);
-        let link = tcp::dial(address, address, limit, &*clock).await.expect("a link");
+        let link = tcp::dial(address, address, limit, &*clock)
+            .await
+            .expect("a link");
         let config = HostConfig::new(address, Vec::new());
-        let transport = connect(link, config, Arc::clone(&clock)).await.expect("a transport");
+        let transport = connect(link, config, Arc::clone(&clock))
+            .await
+            .expect("a transport");
         let mut text = String::new();
         for line in script.lines() {
             let command = format!("su -c {}", quote(line));
@@ -223,7 +227,10 @@ pub fn root_shell(address: &str, script: &str) -> String {
             matches!((word.len(), digits), (10, 8) | (5, 4)) && !word.contains('=')
         };
         let untimed = |line: &str| {
-            let words: Vec<&str> = line.split_whitespace().filter(|word| !is_time(word)).collect();
+            let words: Vec<&str> = line
+                .split_whitespace()
+                .filter(|word| !is_time(word))
+                .collect();
             words.join(" ")
         };
         text.lines().map(|line| untimed(line) + "\n").collect()

@@ -248,7 +248,7 @@ mod tests {
         );
         receive(&lab, "+447700900456").await;
         let before = lab.capture(90).await;
-        assert!(contains(&before, "imei=001017007345823"));
+        assert!(contains(&before, "externalId=%2B447700900456"));
         restart(&lab).await;
         assert!(!shown(&lab).await);
         // What was on its way has left.
