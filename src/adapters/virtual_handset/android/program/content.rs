@@ -117,7 +117,7 @@ fn check(
 /// From 4.4 a write to the messages by whoever is not the messaging app is dropped without a word,
 /// unless its app-op allows it (`ContentProvider.Transport.rejectInsert`).
 fn is_dropped(world: &World, caller: &Caller, authority: Authority) -> bool {
-    authority == Authority::Messages
+    matches!(authority, Authority::Messages | Authority::Threads)
         && world.firmware.sdk >= 19
         && !caller.user.is_root()
         && super::appops::mode(world, caller.package(), "WRITE_SMS") != "allow"
@@ -133,6 +133,7 @@ fn query(world: &World, request: &Request, authority: Authority) -> Result<Answe
     let cursor = match authority {
         Authority::Contacts => providers.contacts.query(uri, &selection)?,
         Authority::Messages => providers.messages.query(uri, &selection)?,
+        Authority::Threads => providers.messages.threads(uri, &selection)?,
         Authority::CallLog => providers.calls.query(uri, &selection)?,
         Authority::Settings => {
             let table = settings_table(&world.android.settings, uri)?;
@@ -198,6 +199,7 @@ fn insert(
             let row = row_of(providers.messages.table(), "sms", &request.values)?;
             providers.messages.insert(uri, row, now_ms)
         }
+        Authority::Threads => Ok(None),
         Authority::CallLog => {
             let row = row_of(providers.calls.table(), "calls", &request.values)?;
             providers.calls.insert(uri, row).map(|()| None)
@@ -228,6 +230,7 @@ fn update(world: &mut World, request: &Request, authority: Authority) -> Result<
             let row = row_of(providers.messages.table(), "sms", &request.values)?;
             providers.messages.update(uri, filter, &row)?;
         }
+        Authority::Threads => {}
         Authority::CallLog => {
             let row = row_of(providers.calls.table(), "calls", &request.values)?;
             providers.calls.update(uri, filter, &row)?;
@@ -260,6 +263,8 @@ fn delete(world: &mut World, request: &Request, authority: Authority) -> Result<
         Authority::Messages => {
             providers.messages.delete(uri, filter)?;
         }
+        // Threads go with their last message, so that none is ever obsolete.
+        Authority::Threads => {}
         Authority::CallLog => {
             providers.calls.delete(uri, filter)?;
         }

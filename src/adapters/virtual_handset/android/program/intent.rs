@@ -1,7 +1,7 @@
 //! Intents: read from `am`'s options, resolved against the firmware's activities, shown as Android shows them.
 
 use super::answer::Words;
-use crate::adapters::virtual_handset::firmware::model::{Activity, Component, Firmware};
+use crate::adapters::virtual_handset::firmware::model::{Activity, Component, Firmware, Screen};
 use std::collections::BTreeMap;
 
 /// An intent.
@@ -25,6 +25,10 @@ pub(super) struct Manner {
     /// `-S`
     pub(super) stops_first: bool,
 }
+
+/// What the launcher sends.
+const MAIN: &str = "android.intent.action.MAIN";
+const LAUNCHER: &str = "android.intent.category.LAUNCHER";
 
 /// Extras of one intent.
 const MAX_EXTRAS: usize = 200;
@@ -152,10 +156,16 @@ impl Intent {
             self.data.get_or_insert_with(|| word.to_owned());
             self.action
                 .get_or_insert_with(|| "android.intent.action.VIEW".to_owned());
-        } else if word.contains('/') {
+            return;
+        }
+        if word.contains('/') {
             self.component = Component::parse(word);
         } else {
             self.package = Some(word.to_owned());
+        }
+        self.action.get_or_insert_with(|| MAIN.to_owned());
+        if self.categories.is_empty() {
+            self.categories.push(LAUNCHER.to_owned());
         }
     }
 
@@ -178,12 +188,19 @@ impl Intent {
                 .package
                 .as_ref()
                 .is_none_or(|package| *package == activity.component.package);
+            // The launcher itself has no entry in the launcher.
+            let of_category = (activity.shows == Screen::Home) != self.is_for_launcher();
             of_package
+                && (of_category || self.action.as_deref() != Some(MAIN))
                 && activity.opens.iter().any(|filter| {
                     Some(&filter.action) == self.action.as_ref() && filter.scheme == scheme
                 })
         };
         firmware.activities.iter().find(fits)
+    }
+
+    fn is_for_launcher(&self) -> bool {
+        self.categories.iter().any(|category| category == LAUNCHER)
     }
 
     /// The number in `tel:` or `sms:` data.

@@ -328,6 +328,7 @@ mod tests {
     }
 
     /// Codes are the order of methods in IPhoneSubInfo.aidl of 4.3, and of 11 to 14.
+    #[expect(clippy::too_many_lines, reason = "a table of calls and answers")]
     #[tokio::test]
     async fn the_subscriber_service() {
         // UTF-16 in a hex dump's margin: each digit, then the dot of its zero byte.
@@ -675,6 +676,103 @@ mod tests {
             sizes.starts_with("events: ring buffer is 256 KiB ("),
             "{sizes}"
         );
+    }
+
+    /// What an audit's own readers make of the answers.
+    #[tokio::test]
+    async fn the_answers_can_be_read() {
+        use crate::android::telephony::CallState;
+        use crate::android::{connectivity, telephony, uiautomator};
+        for (name, activity) in [
+            (
+                OLD,
+                "com.android.mms/com.android.mms.ui.MessagingPreferenceActivity",
+            ),
+            (
+                NEW,
+                "com.android.messaging/.ui.conversationlist.ConversationListActivity",
+            ),
+        ] {
+            let lab = Lab::new(name);
+            let started = lab.shell(&["am", "start", "-n", activity]).await;
+            assert_eq!(started.err, "");
+            lab.shell(&["uiautomator", "dump", "/sdcard/d.xml"]).await;
+            let xml = String::from_utf8(lab.read("/sdcard/d.xml")).unwrap();
+            let screen = uiautomator::Screen::parse(&xml).unwrap();
+            if name == OLD {
+                let node = screen.check_box("Cloud Messaging").unwrap();
+                assert!(node.checked);
+                assert!(!screen.check_box("Delivery reports").unwrap().checked);
+            }
+            let registry = lab.shell(&["dumpsys", "telephony.registry"]).await.out;
+            assert_eq!(telephony::call_state(&registry), Some(CallState::Idle));
+            let wifi = lab.shell(&["dumpsys", "wifi"]).await.out;
+            assert_eq!(connectivity::wifi_is_on(&wifi), Some(true));
+        }
+        let lab = Lab::new(OLD);
+        let location = async || {
+            let dump = lab.shell(&["dumpsys", "location"]).await.out;
+            connectivity::location_dump_is_on(&dump)
+        };
+        assert_eq!(location().await, Some(false));
+        let put = [
+            "settings",
+            "put",
+            "secure",
+            "location_providers_allowed",
+            "gps,network",
+        ];
+        lab.shell(&put).await;
+        assert_eq!(location().await, Some(true));
+        let start = lab.shell(&["am", "start", "com.android.mms"]).await;
+        assert_eq!(
+            start.out,
+            "Starting: Intent { act=android.intent.action.MAIN cat=[android.intent.category.LAUNCHER] pkg=com.android.mms }\n"
+        );
+        assert_eq!(start.err, "");
+        let none = lab.shell(&["am", "start", "com.xiaomi.xmsf"]).await;
+        assert!(
+            none.err
+                .starts_with("Error: Activity not started, unable to resolve Intent")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_thread_goes_with_its_last_message() {
+        let lab = Lab::new(OLD);
+        let insert = [
+            "content",
+            "insert",
+            "--uri",
+            "content://sms/inbox",
+            "--bind",
+            "address:s:+447700900456",
+            "--bind",
+            "body:s:x",
+        ];
+        lab.root(&insert).await;
+        let threads = [
+            "content",
+            "query",
+            "--uri",
+            "content://mms-sms/conversations?simple=true",
+            "--projection",
+            "_id:message_count",
+        ];
+        assert_eq!(
+            lab.root(&threads).await.out,
+            "Row: 0 _id=1, message_count=1\n"
+        );
+        lab.root(&[
+            "content",
+            "delete",
+            "--uri",
+            "content://sms",
+            "--where",
+            "_id = 1",
+        ])
+        .await;
+        assert_eq!(lab.root(&threads).await.out, "No reuslt found.\n");
     }
 
     #[test]

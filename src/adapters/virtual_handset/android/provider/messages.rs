@@ -53,6 +53,9 @@ const COLUMNS_14: &[&str] = &[
     "seen",
 ];
 
+/// Columns of a thread.
+const THREADS: &[&str] = &["_id", "date", "message_count", "recipient_ids", "snippet"];
+
 /// A message received.
 pub(crate) const INBOX: i64 = 1;
 /// A message sent.
@@ -142,6 +145,42 @@ impl Messages {
             .cursor(&ids, selection.projection, Some(sort))
             .map(Some)
             .map_err(|error| ProviderError::sql(&error, "sms"))
+    }
+
+    /// `content://mms-sms/conversations`: the threads that the messages make up.
+    pub(crate) fn threads(
+        &self,
+        uri: &Uri,
+        selection: &Selection<'_>,
+    ) -> Result<Option<Cursor>, ProviderError> {
+        if uri.path() != ["conversations"] {
+            return Ok(None);
+        }
+        let mut threads: BTreeMap<i64, Row> = BTreeMap::new();
+        for (_, message) in self.table.rows() {
+            let Some(id) = message.get("thread_id").and_then(Value::integer) else {
+                continue;
+            };
+            let thread = threads.entry(id).or_default();
+            let count = thread.get("message_count").and_then(Value::integer);
+            thread.insert("_id", Value::Integer(id));
+            thread.insert("message_count", Value::Integer(count.unwrap_or(0) + 1));
+            thread.insert("recipient_ids", Value::Text(id.to_string()));
+            thread.insert("snippet", Value::Text(text(message, "body")));
+            if let Some(date) = message.get("date") {
+                thread.insert("date", date.clone());
+            }
+        }
+        let mut table = Table::new(THREADS);
+        for thread in threads.into_values() {
+            table.insert(thread);
+        }
+        let failed = |error| ProviderError::sql(&error, "threads");
+        let ids = table.select(selection.filter, |_| true).map_err(failed)?;
+        table
+            .cursor(&ids, selection.projection, selection.sort)
+            .map(Some)
+            .map_err(failed)
     }
 
     /// `insert`: fills in what SmsProvider fills in.

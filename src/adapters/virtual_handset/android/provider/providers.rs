@@ -106,6 +106,7 @@ impl Providers {
 pub(crate) enum Authority {
     Contacts,
     Messages,
+    Threads,
     CallLog,
     Settings,
 }
@@ -116,6 +117,7 @@ impl Authority {
         Ok(match uri.authority.as_str() {
             "com.android.contacts" | "contacts" => Self::Contacts,
             "sms" => Self::Messages,
+            "mms-sms" => Self::Threads,
             "call_log" => Self::CallLog,
             "settings" => Self::Settings,
             other => {
@@ -131,6 +133,7 @@ impl Authority {
         match self {
             Self::Contacts => contacts::CLASS,
             Self::Messages => messages::CLASS,
+            Self::Threads => "com.android.providers.telephony.MmsSmsProvider",
             Self::CallLog => call_log::CLASS,
             Self::Settings => "com.android.providers.settings.SettingsProvider",
         }
@@ -140,7 +143,7 @@ impl Authority {
     pub(crate) const fn read_permission(self) -> Option<&'static str> {
         match self {
             Self::Contacts => Some("android.permission.READ_CONTACTS"),
-            Self::Messages => Some("android.permission.READ_SMS"),
+            Self::Messages | Self::Threads => Some("android.permission.READ_SMS"),
             Self::CallLog => Some("android.permission.READ_CALL_LOG"),
             Self::Settings => None,
         }
@@ -150,7 +153,7 @@ impl Authority {
     pub(crate) fn write_permission(self, uri: &Uri, sdk: u32) -> Option<&'static str> {
         match self {
             Self::Contacts => Some("android.permission.WRITE_CONTACTS"),
-            Self::Messages => (sdk < 19).then_some("android.permission.WRITE_SMS"),
+            Self::Messages | Self::Threads => (sdk < 19).then_some("android.permission.WRITE_SMS"),
             Self::CallLog => Some("android.permission.WRITE_CALL_LOG"),
             Self::Settings if uri.path().first() == Some(&"system") => {
                 Some("android.permission.WRITE_SETTINGS")
