@@ -274,3 +274,588 @@ fn in_order(findings: Vec<Finding>, ids: &BTreeMap<u32, u32>) -> Vec<Finding> {
     });
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(
+        clippy::cast_possible_truncation,
+        reason = "small values of the tests' own"
+    )]
+
+    use super::*;
+    use crate::base::secret::Secret;
+    use crate::detect::finding::{Direction, Evidence, Location};
+    use crate::detect::options::{Exclusion, Marks};
+    use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
+    use crate::persona::datum::{Datum, DatumKind, Origin, Persona};
+    use etherparse::PacketBuilder;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    const HANDSET: &str = "192.0.2.42";
+    const RESOLVER: &str = "192.0.2.1:53";
+    const SERVER: &str = "203.0.113.20:80";
+    const START: u64 = 1_400_000_000;
+
+    static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
+        let datum = |id: &str, kind, value: &str| Datum {
+            id: id.to_owned(),
+            kind,
+            value: Secret::new(value.to_owned()),
+            group: None,
+            origin: Origin::Given,
+        };
+        Detector::new(&Persona {
+            data: vec![
+                datum("imei-1", DatumKind::Imei, "490154203237518"),
+                datum("contact-1.phone", DatumKind::Phone, "+447700900123"),
+                datum("contact-1.name", DatumKind::Name, "Ada Quillfeather"),
+                datum("account-1", DatumKind::Account, "quillfeather42"),
+            ],
+            decoys: vec![datum("decoy-1", DatumKind::Phone, "+447700900456")],
+            ..Persona::default()
+        })
+    });
+
+    /// A capture being made: raw IP, one packet a second.
+    #[derive(Clone, Default)]
+    struct Capture {
+        packets: Vec<Vec<u8>>,
+        streams: BTreeMap<(String, String), u32>,
+    }
+
+    impl Capture {
+        fn udp(&mut self, from: &str, to: &str, payload: &[u8]) -> &mut Self {
+            let (from, to) = ends(from, to);
+            let mut packet = Vec::new();
+            PacketBuilder::ipv4(from.0, to.0, 64)
+                .udp(from.1, to.1)
+                .write(&mut packet, payload)
+                .unwrap();
+            self.packets.push(packet);
+            self
+        }
+
+        /// A segment; `flags` of `S`, `A`, `F`, `R`. Sequence numbers follow from what was sent.
+        fn tcp(&mut self, from: &str, to: &str, flags: &str, payload: &[u8]) -> &mut Self {
+            let key = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+            let acknowledged = self.streams.get(&key(to, from)).copied().unwrap_or(7000);
+            let next = self.streams.entry(key(from, to)).or_insert(7000);
+            let sequence = *next;
+            let extra = flags.matches(['S', 'F']).count() as u32;
+            *next = next.wrapping_add(payload.len() as u32 + extra);
+            let (from, to) = ends(from, to);
+            let mut builder = PacketBuilder::ipv4(from.0, to.0, 64).tcp(from.1, to.1, sequence, 9);
+            for flag in flags.chars() {
+                builder = match flag {
+                    'S' => builder.syn(),
+                    'A' => builder.ack(acknowledged),
+                    'F' => builder.fin(),
+                    _ => builder.rst(),
+                };
+            }
+            let mut packet = Vec::new();
+            builder.write(&mut packet, payload).unwrap();
+            self.packets.push(packet);
+            self
+        }
+
+        fn open(&mut self, client: &str, server: &str) -> &mut Self {
+            self.tcp(client, server, "S", b"")
+                .tcp(server, client, "SA", b"")
+                .tcp(client, server, "A", b"")
+        }
+
+        fn close(&mut self, client: &str, server: &str) -> &mut Self {
+            self.tcp(client, server, "FA", b"")
+                .tcp(server, client, "FA", b"")
+                .tcp(client, server, "A", b"")
+        }
+
+        fn exchange(&mut self, port: u16, request: &str, response: &str) -> &mut Self {
+            let client = format!("{HANDSET}:{port}");
+            self.open(&client, SERVER);
+            for part in request.as_bytes().chunks(40) {
+                self.tcp(&client, SERVER, "A", part);
+            }
+            self.tcp(SERVER, &client, "A", response.as_bytes())
+                .close(&client, SERVER)
+        }
+
+        /// As a pcap file, after the pcap draft.
+        fn pcap(&self) -> Vec<u8> {
+            let word = |value: u32| value.to_le_bytes();
+            let mut file = [word(0xa1b2_c3d4), [2, 0, 4, 0], word(0), word(0)].concat();
+            file.extend([word(65535), word(101)].concat());
+            for (second, packet) in (START as u32..).zip(&self.packets) {
+                let len = word(packet.len() as u32);
+                file.extend([word(second), word(0), len, len].concat());
+                file.extend(packet);
+            }
+            file
+        }
+
+        fn analyze(&self, options: Options) -> Outcome {
+            analyze(&self.pcap(), options)
+        }
+    }
+
+    fn ends(from: &str, to: &str) -> (([u8; 4], u16), ([u8; 4], u16)) {
+        let end = |text: &str| match text.parse::<SocketAddr>().unwrap() {
+            SocketAddr::V4(address) => (address.ip().octets(), address.port()),
+            SocketAddr::V6(_) => unreachable!("the tests use IPv4"),
+        };
+        (end(from), end(to))
+    }
+
+    fn analyze(file: &[u8], options: Options) -> Outcome {
+        let mut analyzer = Analyzer::new(&DETECTOR, options);
+        for piece in file.chunks(1000) {
+            analyzer.handle_bytes(piece);
+        }
+        analyzer.finish()
+    }
+
+    /// A query after RFC 1035, 4.1.
+    fn query(name: &str) -> Vec<u8> {
+        let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in name.split('.') {
+            message.push(label.len() as u8);
+            message.extend(label.as_bytes());
+        }
+        message.extend([0, 0, 1, 0, 1]);
+        message
+    }
+
+    /// The answer: an address, or that there is no such name.
+    fn response(name: &str, address: Option<[u8; 4]>) -> Vec<u8> {
+        let mut message = query(name);
+        message[2..4].copy_from_slice(&[0x81, if address.is_some() { 0x80 } else { 0x83 }]);
+        if let Some(address) = address {
+            message[7] = 1;
+            message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+            message.extend(address);
+        }
+        message
+    }
+
+    fn lookup(capture: &mut Capture, port: u16, name: &str, address: Option<[u8; 4]>) {
+        let client = format!("{HANDSET}:{port}");
+        capture.udp(&client, RESOLVER, &query(name)).udp(
+            RESOLVER,
+            &client,
+            &response(name, address),
+        );
+    }
+
+    const ACTIVATE: &str = "GET /pass/activate/dev/l6IQUjLsyHVvA6Ap/activating HTTP/1.1\r\n\
+        Host: api.account.example.com\r\nCookie: a=b; userId=quillfeather42\r\n\r\n\
+        POST /pass/device HTTP/1.1\r\nHost: api.account.example.com\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 61\r\n\r\n\
+        imei=490154203237518&phone=%2B447700900123&n=Ada+Quillfeather";
+
+    /// Chains with data, flows and times, one line a finding.
+    fn lines(findings: &[Finding]) -> Vec<String> {
+        findings
+            .iter()
+            .map(|it| format!("{} {} {}", it.flow, it.datum, it.chain.join(" ")))
+            .collect()
+    }
+
+    #[test]
+    fn a_request_is_explained() {
+        let mut capture = Capture::default();
+        lookup(
+            &mut capture,
+            40_000,
+            "api.account.example.com",
+            Some([203, 0, 113, 20]),
+        );
+        let request = "GET /pass/user@id?type=MXPH&externalId=%2B447700900123 HTTP/1.1\r\n\
+            Host: api.account.example.com\r\n\r\n";
+        capture.exchange(40_001, request, "HTTP/1.1 204 No Content\r\n\r\n");
+        let app = App {
+            uid: 10_023,
+            package: Some("com.android.mms".to_owned()),
+        };
+        let outcome = capture.analyze(Options {
+            owners: vec![SocketOwner {
+                protocol: FlowProtocol::Tcp,
+                local: "[::ffff:192.0.2.42]:40001".parse().unwrap(),
+                remote: "[::ffff:203.0.113.20]:80".parse().unwrap(),
+                app: app.clone(),
+            }],
+            ..Options::default()
+        });
+        assert_eq!(outcome.gaps, []);
+        let [dns, http] = outcome.analysis.flows.as_slice() else {
+            panic!("{:#?}", outcome.analysis.flows);
+        };
+        assert_eq!((dns.id, dns.application), (0, Application::Dns));
+        assert_eq!((http.id, http.application), (1, Application::Http1));
+        assert_eq!(http.host_from, Some(HostFrom::Http));
+        assert_eq!(http.app, Some(app));
+        assert_eq!((http.bytes_out, http.bytes_in), (request.len() as u64, 27));
+        let expected = Finding {
+            datum: "contact-1.phone".to_owned(),
+            kind: DatumKind::Phone,
+            evidence: Evidence::Proof,
+            chain: ["http.query", "externalId", "percent"]
+                .map(str::to_owned)
+                .to_vec(),
+            location: Location::Query,
+            direction: Direction::Out,
+            flow: 1,
+            host: Some("api.account.example.com".to_owned()),
+            server: SERVER.to_owned(),
+            protection: Protection::Clear,
+            // After the lookup's two packets and the three that open the connection, in the third
+            // piece of 40 bytes.
+            at: (START + 7) as f64,
+            request: Some("GET /pass/user@id?type=MXPH&externalId=<contact-1.phone>".to_owned()),
+            // After `GET /pass/user@id?`.
+            offset: 18,
+        };
+        assert_eq!(outcome.analysis.findings, [expected]);
+        let coverage = outcome.analysis.coverage;
+        assert_eq!((coverage.bytes_opaque, coverage.bytes_missing), (0, 0));
+        assert!(coverage.bytes_understood > 0);
+        assert_eq!(coverage.packets, capture.packets.len() as u64);
+    }
+
+    #[test]
+    fn every_part_of_pipelined_requests_is_searched() {
+        let mut capture = Capture::default();
+        let response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n\
+            HTTP/1.1 200 OK\r\nSet-Cookie: id=490154203237518\r\nContent-Length: 13\r\n\r\n+447700900456";
+        capture.exchange(40_001, ACTIVATE, response);
+        let outcome = capture.analyze(Options::default());
+        let expected = [
+            "0 imei-1 http.path sha1 base64url[..16]",
+            "0 account-1 http.cookie userId",
+            "0 imei-1 http.body imei",
+            "0 contact-1.phone http.body phone percent",
+            "0 contact-1.name http.body n percent",
+            "0 imei-1 http.cookie id",
+        ];
+        let mut found = lines(&outcome.analysis.findings);
+        found.sort();
+        let mut expected = expected.map(str::to_owned).to_vec();
+        expected.sort();
+        assert_eq!(found, expected);
+        let incoming: Vec<&Finding> = outcome
+            .analysis
+            .findings
+            .iter()
+            .filter(|it| it.direction == Direction::In)
+            .collect();
+        assert_eq!(incoming.len(), 1);
+        assert_eq!(incoming[0].request.as_deref(), Some("POST /pass/device"));
+        let decoys = lines(&outcome.analysis.decoys_found);
+        assert_eq!(decoys, ["0 decoy-1 http.body"]);
+        assert_eq!(outcome.gaps, []);
+    }
+
+    #[test]
+    fn tls_shows_its_server_name_and_counts_as_opaque() {
+        let hello = HEXLOWER
+            .decode(include_str!("testdata/client_hello.hex").trim().as_bytes())
+            .unwrap();
+        let client = format!("{HANDSET}:40001");
+        let server = "203.0.113.20:443";
+        let mut capture = Capture::default();
+        capture
+            .open(&client, server)
+            .tcp(&client, server, "A", &hello[..100])
+            .tcp(&client, server, "A", &hello[100..])
+            .tcp(&client, server, "A", &[23, 3, 3, 0, 5, 1, 2, 3, 4, 5])
+            .tcp(server, &client, "A", &[23, 3, 3, 0, 3, 1, 2, 3]);
+        let outcome = capture.analyze(Options::default());
+        let flow = &outcome.analysis.flows[0];
+        assert_eq!(flow.host.as_deref(), Some("api.account.example.org"));
+        assert_eq!(flow.host_from, Some(HostFrom::Sni));
+        assert_eq!(flow.application, Application::Tls);
+        assert_eq!(flow.protection, Protection::Tls);
+        assert_eq!(flow.bytes_opaque, 5);
+        assert_eq!(outcome.analysis.coverage.bytes_opaque, 8);
+        assert_eq!(outcome.gaps, []);
+    }
+
+    #[test]
+    fn names_and_datagrams_are_searched() {
+        let mut capture = Capture::default();
+        lookup(&mut capture, 40_000, "i490154203237518.example.com", None);
+        capture.udp(
+            "192.0.2.42:9999",
+            "203.0.113.9:9999",
+            b"hello 07700 900123\n",
+        );
+        capture.udp("192.0.2.42:9998", "203.0.113.9:9998", &[0xff; 40]);
+        let outcome = capture.analyze(Options::default());
+        let expected = ["0 imei-1 dns.question", "1 contact-1.phone udp.payload"];
+        assert_eq!(lines(&outcome.analysis.findings), expected);
+        let opaque: Vec<u64> = outcome
+            .analysis
+            .flows
+            .iter()
+            .map(|it| it.bytes_opaque)
+            .collect();
+        assert_eq!(opaque, [0, 0, 40]);
+        assert_eq!(outcome.analysis.flows[2].protection, Protection::Opaque);
+    }
+
+    #[test]
+    fn a_coded_body_is_opaque() {
+        let mut capture = Capture::default();
+        let request = "POST /a HTTP/1.1\r\nHost: x.example\r\nContent-Encoding: gzip\r\n\
+            Content-Length: 10\r\n\r\n0123456789";
+        capture.exchange(40_001, request, "HTTP/1.1 204 No Content\r\n\r\n");
+        let outcome = capture.analyze(Options::default());
+        assert_eq!(outcome.analysis.flows[0].bytes_opaque, 10);
+        assert_eq!(outcome.analysis.flows[0].protection, Protection::Clear);
+    }
+
+    fn marks() -> Options {
+        let names = ["m1.example.net", "m2.example.net", "m3.example.net"];
+        Options {
+            window: Some(Marks {
+                names: names.map(str::to_owned).to_vec(),
+            }),
+            ..Options::default()
+        }
+    }
+
+    fn reasons(outcome: &Outcome) -> Vec<&str> {
+        outcome.gaps.iter().map(|gap| gap.reason.as_str()).collect()
+    }
+
+    #[test]
+    fn marks_bound_what_is_trusted_and_are_no_flows() {
+        let mut capture = Capture::default();
+        lookup(&mut capture, 40_000, "m1.example.net", None);
+        lookup(&mut capture, 40_001, "M2.example.net.lan", None);
+        capture.exchange(40_002, ACTIVATE, "");
+        lookup(&mut capture, 40_003, "m3.example.net", None);
+        let outcome = capture.analyze(marks());
+        assert_eq!(reasons(&outcome), Vec::<&str>::new());
+        assert_eq!(outcome.analysis.flows.len(), 1);
+        assert_eq!(outcome.analysis.findings[0].flow, 0);
+        let times: Vec<f64> = outcome.marks.values().copied().collect();
+        assert_eq!(times[..2], [START as f64, (START + 2) as f64]);
+        capture.packets.truncate(capture.packets.len() - 2);
+        let expected = ["the lookup after the last step is not in the capture"];
+        assert_eq!(reasons(&capture.analyze(marks())), expected);
+        let mut late = capture.clone();
+        late.packets.drain(..4);
+        let expected = [
+            "a lookup between two steps is not in the capture",
+            "the lookup after the last step is not in the capture",
+            "the lookup before the first step is not in the capture",
+        ];
+        assert_eq!(reasons(&late.analyze(marks())), expected);
+    }
+
+    #[test]
+    fn every_lost_packet_that_carried_bytes_is_a_gap() {
+        let mut capture = Capture::default();
+        capture.exchange(40_001, ACTIVATE, "HTTP/1.1 204 No Content\r\n\r\n");
+        for lost in 0..capture.packets.len() {
+            let mut lossy = capture.clone();
+            let packet = lossy.packets.remove(lost);
+            let outcome = lossy.analyze(Options::default());
+            let had_payload = packet.len() > 40;
+            let expected: &[&str] = match had_payload {
+                true => &["packets are missing inside flows"],
+                false => &[],
+            };
+            assert_eq!(reasons(&outcome), expected, "packet {lost}");
+            assert_eq!(
+                outcome.analysis.coverage.bytes_missing,
+                packet.len() as u64 - 40
+            );
+            assert_eq!(outcome.analysis.flows.len(), 1, "packet {lost}");
+        }
+    }
+
+    #[test]
+    fn our_own_connection_is_left_out() {
+        let mut capture = Capture::default();
+        capture.open("198.51.100.7:50000", "192.0.2.42:5555");
+        capture.tcp(
+            "198.51.100.7:50000",
+            "192.0.2.42:5555",
+            "A",
+            b"+447700900123",
+        );
+        capture.exchange(40_001, ACTIVATE, "");
+        let exclusion = Exclusion {
+            handset_port: 5555,
+            peer_address: Some("198.51.100.7".parse().unwrap()),
+            peer_port: None,
+        };
+        let outcome = capture.analyze(Options {
+            exclude: vec![exclusion],
+            ..Options::default()
+        });
+        assert_eq!(outcome.analysis.flows.len(), 1);
+        assert_eq!(outcome.analysis.coverage.bytes_excluded, 13);
+        let counted = outcome.analysis.coverage.packets;
+        assert_eq!(counted, capture.packets.len() as u64 - 4);
+        assert!(
+            outcome
+                .analysis
+                .findings
+                .iter()
+                .all(|it| it.server == SERVER)
+        );
+    }
+
+    #[test]
+    fn a_connection_to_the_handset_sends_out_what_the_server_sends() {
+        let mut capture = Capture::default();
+        let (peer, handset) = ("198.51.100.7:50000", "192.0.2.42:8080");
+        capture
+            .open(peer, handset)
+            .tcp(peer, handset, "A", b"GET / HTTP/1.1\r\n\r\n")
+            .tcp(handset, peer, "A", b"HTTP/1.1 200 OK\r\n\r\n+447700900123");
+        let outcome = capture.analyze(Options {
+            handset_addresses: vec![HANDSET.parse().unwrap()],
+            ..Options::default()
+        });
+        assert_eq!(outcome.analysis.findings[0].direction, Direction::Out);
+        assert_eq!(outcome.analysis.flows[0].client, peer);
+    }
+
+    #[test]
+    fn ports_that_are_used_again_make_another_flow() {
+        let mut capture = Capture::default();
+        capture.exchange(40_001, ACTIVATE, "HTTP/1.1 204 No Content\r\n\r\n");
+        capture
+            .streams
+            .values_mut()
+            .for_each(|next| *next += 100_000);
+        capture.exchange(40_001, ACTIVATE, "HTTP/1.1 204 No Content\r\n\r\n");
+        let outcome = capture.analyze(Options::default());
+        assert_eq!(outcome.analysis.flows.len(), 2);
+        let flows: Vec<u32> = outcome.analysis.findings.iter().map(|it| it.flow).collect();
+        assert_eq!(flows, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+        assert_eq!(outcome.gaps, []);
+    }
+
+    #[test]
+    fn a_forged_end_hides_nothing() {
+        let client = format!("{HANDSET}:40001");
+        for forged in ["R", "FA"] {
+            let mut capture = Capture::default();
+            capture.open(&client, SERVER);
+            capture.tcp(&client, SERVER, forged, b"");
+            capture.tcp(SERVER, &client, forged, b"");
+            // The forged FIN took no sequence number of the real stream.
+            let next = capture
+                .streams
+                .get_mut(&(client.clone(), SERVER.to_owned()));
+            *next.unwrap() -= u32::from(forged == "FA");
+            capture.tcp(&client, SERVER, "A", b"GET /447700900123 HTTP/1.1\r\n\r\n");
+            let outcome = capture.analyze(Options::default());
+            assert_eq!(outcome.analysis.findings.len(), 1, "{forged}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_file_is_a_gap() {
+        let mut capture = Capture::default();
+        capture.exchange(40_001, ACTIVATE, "");
+        let file = capture.pcap();
+        let cut = analyze(&file[..file.len() - 1], Options::default());
+        assert_eq!(reasons(&cut), ["the capture ends inside a packet"]);
+        assert_eq!(cut.analysis.findings.len(), 5);
+        let expected = ["the capture is empty"];
+        assert_eq!(reasons(&analyze(&[], Options::default())), expected);
+        let mut esp = capture.clone();
+        esp.packets[4][9] = 50;
+        let expected = [
+            "packets are missing inside flows",
+            "the capture has packets of IP protocol 50, which is not read",
+        ];
+        assert_eq!(reasons(&esp.analyze(Options::default())), expected);
+    }
+
+    #[test]
+    fn more_connections_than_are_followed_at_once_are_read_on() {
+        let mut capture = Capture::default();
+        let client = |port: u16| format!("{HANDSET}:{port}");
+        for port in 1000..6000 {
+            capture.tcp(&client(port), SERVER, "S", b"");
+        }
+        for port in 1000..6000 {
+            capture.tcp(
+                &client(port),
+                SERVER,
+                "A",
+                b"GET /447700900123 HTTP/1.1\r\n\r\n",
+            );
+        }
+        let outcome = capture.analyze(Options::default());
+        assert_eq!(outcome.analysis.flows.len(), 5000);
+        assert_eq!(outcome.analysis.findings.len(), 5000);
+    }
+
+    proptest! {
+        /// Whatever order the network gives a connection's segments, the same is found.
+        #[test]
+        fn order_and_repetition_change_nothing(swaps in prop::collection::vec((3usize..12, 3usize..12), 0..10), again in prop::collection::vec(3usize..12, 0..5)) {
+            let mut capture = Capture::default();
+            capture.exchange(40_001, ACTIVATE, "HTTP/1.1 204 No Content\r\n\r\n");
+            let known = capture.analyze(Options::default());
+            for (a, b) in swaps {
+                capture.packets.swap(a, b);
+            }
+            for at in again {
+                let packet = capture.packets[at].clone();
+                capture.packets.push(packet);
+            }
+            let found = capture.analyze(Options::default());
+            let sorted = |outcome: &Outcome| {
+                let mut lines = lines(&outcome.analysis.findings);
+                lines.sort();
+                lines
+            };
+            prop_assert_eq!(sorted(&found), sorted(&known));
+            prop_assert_eq!(found.gaps, vec![]);
+        }
+
+        #[test]
+        fn any_damage_is_survived(changes: Vec<(u16, u8)>, len in 0usize..3000) {
+            let mut capture = Capture::default();
+            lookup(&mut capture, 40_000, "api.account.example.com", Some([203, 0, 113, 20]));
+            capture.exchange(40_001, ACTIVATE, "HTTP/1.1 204 No Content\r\n\r\n");
+            let mut file = capture.pcap();
+            file.truncate(len);
+            for (at, value) in changes {
+                if let Some(byte) = file.get_mut(24 + usize::from(at)) {
+                    *byte = value;
+                }
+            }
+            let outcome = analyze(&file, marks());
+            prop_assert!(!outcome.gaps.is_empty());
+        }
+
+        #[test]
+        fn any_payload_is_survived(pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..60)), 0..12), start in prop::sample::select(vec!["", "GET / HTTP/1.1\r\n", "\u{16}\u{3}\u{1}", "CONNECT a:1 HTTP/1.1\r\n\r\n"]), port in prop::sample::select(vec![80u16, 53, 443])) {
+            let (client, server) = (format!("{HANDSET}:40001"), format!("203.0.113.20:{port}"));
+            let mut capture = Capture::default();
+            capture.open(&client, &server);
+            capture.tcp(&client, &server, "A", start.as_bytes());
+            let mut total = start.len() as u64;
+            for (is_client, piece) in &pieces {
+                total += piece.len() as u64;
+                match is_client {
+                    true => capture.tcp(&client, &server, "A", piece),
+                    false => capture.tcp(&server, &client, "A", piece),
+                };
+            }
+            let coverage = capture.analyze(Options::default()).analysis.coverage;
+            prop_assert_eq!(coverage.bytes_understood + coverage.bytes_opaque, total);
+        }
+    }
+}

@@ -61,8 +61,9 @@ pub struct Assembler {
     next: u64,
     /// Everything before is known to have been sent.
     end: u64,
-    /// An acknowledgment alone says that this was sent.
-    acknowledged: u64,
+    /// Everything before was sent as well, FIN perhaps included: an acknowledgment or an empty
+    /// segment says so.
+    implied: u64,
     /// Where FIN says the stream ends.
     last: Option<u64>,
     /// Pieces after a hole: they start after `next` and do not overlap.
@@ -101,7 +102,11 @@ impl Assembler {
             return;
         }
         let end = offset + u64::from(segment.payload_len).max(segment.payload.len() as u64);
-        self.end = self.end.max(end);
+        if end > offset {
+            self.end = self.end.max(end);
+        } else {
+            self.implied = self.implied.max(offset);
+        }
         if segment.fin {
             self.last = Some(self.last.map_or(end, |last| last.max(end)));
         }
@@ -127,7 +132,7 @@ impl Assembler {
             return;
         };
         if offset <= self.next.saturating_add(MAX_WINDOW) {
-            self.acknowledged = self.acknowledged.max(offset);
+            self.implied = self.implied.max(offset);
         }
     }
 
@@ -137,13 +142,13 @@ impl Assembler {
             self.give_up_hole(sink);
         }
         let known_end = self.end.max(self.next);
-        // FIN takes a sequence number, so one byte more than was sent may be acknowledged.
-        let acknowledged = match self.last {
-            Some(last) => self.acknowledged.min(last),
-            None if self.acknowledged == known_end + 1 => known_end,
-            None => self.acknowledged,
+        // FIN takes a sequence number of its own, whether it was seen or not.
+        let implied = match self.last {
+            Some(last) if last >= known_end => self.implied.min(last),
+            _ if self.implied == known_end + 1 => known_end,
+            _ => self.implied,
         };
-        self.leave_hole(known_end.max(acknowledged), sink);
+        self.leave_hole(known_end.max(implied), sink);
     }
 
     /// Whether everything up to FIN has been handed out.
@@ -396,6 +401,23 @@ mod tests {
     }
 
     #[test]
+    fn fin_is_no_byte() {
+        let fin = Segment {
+            fin: true,
+            ..segment(103, b"")
+        };
+        for (name, segments) in [
+            ("seen", vec![segment(100, b"abc"), fin, segment(104, b"")]),
+            ("late", vec![segment(100, b"abc"), segment(104, b""), fin]),
+            ("lost", vec![segment(100, b"abc"), segment(104, b"")]),
+        ] {
+            assert_eq!(run(&segments).holes, [], "{name}");
+        }
+        let lost = [segment(100, b"abc"), segment(120, b"")];
+        assert_eq!(run(&lost).holes, [(3, 17)]);
+    }
+
+    #[test]
     fn an_anchored_stream_shows_a_loss_at_its_start() {
         let mut output = Output::default();
         let mut assembler = Assembler::new();
@@ -474,14 +496,18 @@ mod tests {
             lost in prop::collection::vec(any::<bool>(), 30),
         ) {
             let mut model: Vec<Option<u8>> = vec![None; data.len()];
-            // A segment, an empty one too, says that all before it was sent.
-            let mut known_end = 0;
+            // An empty segment, too, says that all before it was sent; one byte may be FIN.
+            let (mut known_end, mut implied) = (0, 0);
             let mut segments = vec![Segment { sequence: isn, syn: true, ..Segment::default() }];
             for ((from, to), lost) in ranges.iter().zip(lost) {
                 if lost {
                     continue;
                 }
-                known_end = known_end.max(*to);
+                if from < to {
+                    known_end = known_end.max(*to);
+                } else {
+                    implied = implied.max(*to);
+                }
                 for at in *from..*to {
                     model[at] = Some(data[at]);
                 }
@@ -489,6 +515,9 @@ mod tests {
                     isn.wrapping_add(1).wrapping_add(*from as u32),
                     &data[*from..*to],
                 ));
+            }
+            if implied > known_end + 1 {
+                known_end = implied;
             }
             model.truncate(known_end);
             let output = run(&segments);
