@@ -99,8 +99,21 @@ fn properties(firmware: &Firmware, serial: &str) -> BTreeMap<String, String> {
 }
 
 /// Starts the framework: apps' files, services, the launcher, and what apps do at boot.
+///
+/// To be called once, when the file system is laid down; what is mounted read-only stays so.
 pub(crate) fn boot(world: &mut World) {
+    let mounts = world.files.mounts().iter();
+    let locked: Vec<String> = mounts
+        .filter(|mount| mount.read_only)
+        .map(|mount| mount.path.clone())
+        .collect();
+    for path in &locked {
+        world.files.remount(path, false);
+    }
     install(world);
+    for path in &locked {
+        world.files.remount(path, true);
+    }
     let now = world.uptime();
     let server = world
         .processes
@@ -194,4 +207,36 @@ pub(crate) fn log(
     });
     world.android.logs.write(buffer, now, writer, what, message);
     world.announce();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::virtual_handset::android::testing::{firmware, world};
+    use crate::adapters::virtual_handset::kernel::handset::tests::StillClock;
+
+    #[test]
+    fn boot_lays_down_what_apps_have_and_leaves_mounts_as_they_were() {
+        let firmware = Arc::new(firmware("android-14"));
+        let mut world = World::new(Arc::clone(&firmware), "S", 1, Arc::new(StillClock));
+        world.files.remount("/", true);
+        boot(&mut world);
+        assert!(world.files.mounts().iter().all(|mount| mount.read_only));
+        for package in &firmware.packages {
+            let apk = world.files.metadata(&User::root(), &package.path, true);
+            assert_eq!(apk.unwrap().uid, 0);
+        }
+        let lines = world.android.logs.since(&[Buffer::System], 0);
+        assert!(lines.iter().all(|line| line.level < Level::Error));
+    }
+
+    #[test]
+    fn an_app_alone_may_look_into_its_directory() {
+        let mut world = world(firmware("redmi-1s-2014-07"));
+        let path = "/data/data/com.android.mms/shared_prefs/com.android.mms_preferences.xml";
+        assert!(world.files.read(&User::of(10_023), path).is_ok());
+        assert!(world.files.read(&User::root(), path).is_ok());
+        assert!(world.files.read(&User::shell(), path).is_err());
+        assert!(world.files.list(&User::shell(), "/data/data").is_err());
+    }
 }
