@@ -71,7 +71,8 @@ pub struct Rows {
 impl Rows {
     /// Reads what `content query --projection` printed for `columns`.
     ///
-    /// Only the last column may hold `, `, `=` or line breaks.
+    /// Only the last column may hold `, `, `=` or line breaks. Without rows it prints
+    /// `No result found.`; Android 4.x misspells that.
     #[must_use]
     pub fn parse(output: &str, columns: &[&str]) -> Self {
         let mut rows = Self::default();
@@ -87,7 +88,7 @@ impl Rows {
             } else if let Some(row) = &mut open {
                 row.push('\n');
                 row.push_str(line);
-            } else if !line.trim().is_empty() && line.trim() != "No result found." {
+            } else if !matches!(line.trim(), "" | "No result found." | "No reuslt found.") {
                 rows.unknown.push(line.to_owned());
             }
         }
@@ -180,6 +181,7 @@ mod tests {
     #[test]
     fn reads_rows() {
         check("No result found.\n", &["_id"], &[], 0);
+        check("No reuslt found.\r\n", &["_id"], &[], 0);
         check(
             "Row: 0 _id=4\r\nRow: 1 _id=NULL\r\n",
             &["_id"],

@@ -264,12 +264,13 @@ pub fn is_imei(text: &str) -> bool {
     text.len() == 15 && luhn(text) && !text.bytes().all(|digit| digit == b'0')
 }
 
-/// Whether digits are an IMSI: 14 or 15, beginning with a mobile country code in use (2 to 7).
+/// Whether digits are an IMSI: 14 or 15, beginning with a mobile country code (ITU-T E.212: 2 to 7,
+/// 9 for shared ones, 001 for test networks).
 #[must_use]
 pub fn is_imsi(text: &str) -> bool {
     matches!(text.len(), 14 | 15)
         && text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.starts_with(['2', '3', '4', '5', '6', '7'])
+        && (text.starts_with(['2', '3', '4', '5', '6', '7', '9']) || text.starts_with("001"))
 }
 
 /// Whether text is an ICCID: 18 to 20 digits (the last may be an `F` filler), beginning with 89,
@@ -407,6 +408,7 @@ mod tests {
             assert!(!is_imei(wrong), "{wrong}");
         }
         assert!(is_imsi("460001234567890"));
+        assert!(is_imsi("001010123456789"));
         assert!(!is_imsi("160001234567890"));
         assert!(is_iccid("8986001234567890123F"));
         assert!(is_iccid("89014103211118510720"));
