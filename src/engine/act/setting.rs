@@ -125,8 +125,11 @@ pub(crate) async fn stop_app(session: &Session, package: &str) -> Result<(), Act
 
 /// Starts an app by its launcher entry and goes back to the home screen. Says whether it has one.
 pub(crate) async fn start_app(session: &Session, package: &str) -> Result<bool, ActError> {
-    // `am start PACKAGE` is the launcher's intent for it, in every version.
-    let command = quote::command(["am", "start", package]);
+    // A package stands for the launcher's intent to it in every version. `monkey` would do the same
+    // and leave the screen's rotation changed.
+    let main = ["am", "start", "-a", "android.intent.action.MAIN"];
+    let launcher = ["-c", "android.intent.category.LAUNCHER", package];
+    let command = quote::command(main.into_iter().chain(launcher));
     match screen::start(session, &command, &format!("am start {package}")).await {
         Ok(()) => {
             screen::home(session).await?;

@@ -417,7 +417,10 @@ mod tests {
 
     fn restarted() -> Vec<Line> {
         vec![
-            says("am start com.android.mms", "Starting: Intent { }\r\n"),
+            says(
+                "am start -a android.intent.action.MAIN -c android.intent.category.LAUNCHER com.android.mms",
+                "Starting: Intent { }\r\n",
+            ),
             does("input keyevent 3"),
         ]
     }
