@@ -727,6 +727,95 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_inside_is_no_flow() {
+        let mut capture = Capture::default();
+        capture.udp("127.0.0.1:9999", "127.0.0.1:9998", b"+447700900123");
+        let known = Options {
+            handset_addresses: vec![HANDSET.parse().unwrap()],
+            ..Options::default()
+        };
+        assert_eq!(capture.analyze(known).analysis.flows, []);
+        assert_eq!(capture.analyze(Options::default()).analysis.flows.len(), 1);
+    }
+
+    #[test]
+    fn a_connection_from_before_the_capture_is_read_from_where_it_starts() {
+        let client = format!("{HANDSET}:40001");
+        let mut capture = Capture::default();
+        capture
+            .tcp(SERVER, &client, "A", b"the end of a response")
+            .tcp(&client, SERVER, "A", b"the end of a body")
+            .tcp(&client, SERVER, "A", b"GET /447700900123 HTTP/1.1\r\n\r\n");
+        let outcome = capture.analyze(Options::default());
+        assert_eq!(
+            lines(&outcome.analysis.findings),
+            ["0 contact-1.phone http.path"]
+        );
+        assert_eq!(outcome.analysis.flows[0].client, client);
+        assert_eq!(outcome.gaps, []);
+    }
+
+    #[test]
+    fn a_tunnel_is_read_as_what_it_carries() {
+        let hello = HEXLOWER
+            .decode(include_str!("testdata/client_hello.hex").trim().as_bytes())
+            .unwrap();
+        let client = format!("{HANDSET}:40001");
+        let mut capture = Capture::default();
+        capture
+            .open(&client, SERVER)
+            .tcp(
+                &client,
+                SERVER,
+                "A",
+                b"CONNECT 447700900123.example:443 HTTP/1.1\r\n\r\n",
+            )
+            .tcp(SERVER, &client, "A", b"HTTP/1.1 200 OK\r\n\r\n")
+            .tcp(&client, SERVER, "A", &hello)
+            .tcp(SERVER, &client, "A", &[23, 3, 3, 0, 2, 1, 2]);
+        let outcome = capture.analyze(Options::default());
+        assert_eq!(outcome.analysis.findings.len(), 1);
+        let flow = &outcome.analysis.flows[0];
+        assert_eq!(flow.application, Application::Tls);
+        assert_eq!(flow.host.as_deref(), Some("447700900123.example"));
+        assert_eq!(outcome.analysis.coverage.bytes_opaque, 2);
+    }
+
+    #[test]
+    fn dns_over_tcp_is_dns() {
+        let client = format!("{HANDSET}:40001");
+        let message = query("i490154203237518.example.com");
+        let framed = [&(message.len() as u16).to_be_bytes()[..], &message].concat();
+        let mut capture = Capture::default();
+        capture.open(&client, RESOLVER);
+        for byte in &framed {
+            capture.tcp(&client, RESOLVER, "A", &[*byte]);
+        }
+        capture.tcp(&client, RESOLVER, "A", &framed);
+        let outcome = capture.analyze(Options::default());
+        let expected = ["0 imei-1 dns.question", "0 imei-1 dns.question"];
+        assert_eq!(lines(&outcome.analysis.findings), expected);
+        assert_eq!(outcome.analysis.flows[0].application, Application::Dns);
+    }
+
+    #[test]
+    fn an_unknown_protocol_is_searched_turn_by_turn() {
+        let client = format!("{HANDSET}:40001");
+        let mut capture = Capture::default();
+        capture.open(&client, SERVER);
+        for _ in 0..2 {
+            capture
+                .tcp(&client, SERVER, "A", b"put 4477009")
+                .tcp(&client, SERVER, "A", b"00123\n")
+                .tcp(SERVER, &client, "A", b"ok\n");
+        }
+        let outcome = capture.analyze(Options::default());
+        let times: Vec<f64> = outcome.analysis.findings.iter().map(|it| it.at).collect();
+        assert_eq!(times, [(START + 4) as f64, (START + 7) as f64]);
+        assert_eq!(outcome.analysis.flows[0].protection, Protection::Clear);
+    }
+
+    #[test]
     fn ports_that_are_used_again_make_another_flow() {
         let mut capture = Capture::default();
         capture.exchange(40_001, ACTIVATE, "HTTP/1.1 204 No Content\r\n\r\n");

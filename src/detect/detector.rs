@@ -25,7 +25,7 @@
 //! ```
 
 use crate::detect::decode::{Budget, views};
-use crate::detect::field::{Part, Shape, name_before};
+use crate::detect::field::{Part, Shape, json_name_before, name_before};
 use crate::detect::finding::Evidence;
 use crate::detect::pattern::Pattern;
 use crate::persona::datum::{Datum, DatumKind, Persona};
@@ -190,7 +190,9 @@ impl Detector {
             }
             let name = match shape {
                 Shape::Free => name_before(field, range.start),
-                _ => part_at(&parts, &range).and_then(|part| part.name.clone()),
+                _ => part_at(&parts, &range)
+                    .and_then(|part| part.name.clone())
+                    .or_else(|| json_name_before(field, range.start)),
             };
             let chain = name.iter().cloned().collect();
             best.keep(pattern, name, chain, range, false);
@@ -570,6 +572,12 @@ mod tests {
                 Shape::Form,
                 "d=NTgxZDJlZGNjZjE2NzVkZTRlYmFkMDgyMjBiMjFhMmUyYWZlNDFmNmVhYmJiZGE2NzEyZTJiODMxMjgyODRlOQ",
                 &[],
+            ),
+            // JSON that says it is a form.
+            (
+                Shape::Form,
+                r#"{"imei":"490154203237518"}"#,
+                &["imei-1 json:imei"],
             ),
             (
                 Shape::Cookies,

@@ -96,9 +96,16 @@ impl Shape {
 
 /// The name of the value at a place in free text: `json:name` after `"name":`, `name` after `name=`.
 pub(crate) fn name_before(text: &[u8], at: usize) -> Option<String> {
-    let from = at.saturating_sub(NAME_REACH);
-    let before = text.get(from..at)?;
-    json_name(before).or_else(|| form_name(before))
+    json_name_before(text, at).or_else(|| form_name(reach(text, at)?))
+}
+
+/// The name of the value at a place in JSON.
+pub(crate) fn json_name_before(text: &[u8], at: usize) -> Option<String> {
+    json_name(reach(text, at)?)
+}
+
+fn reach(text: &[u8], at: usize) -> Option<&[u8]> {
+    text.get(at.saturating_sub(NAME_REACH)..at)
 }
 
 fn json_name(before: &[u8]) -> Option<String> {

@@ -1,4 +1,18 @@
 //! A finding: one planted datum, seen in one place, with the chain from the wire to the datum.
+//!
+//! # The words of a chain
+//! From the wire to the datum, outermost first:
+//! 1. the place: `http.path`, `http.query`, `http.header`, `http.cookie`, `http.host`, `http.body`,
+//!    `dns.question`, `dns.answer`, `tls.sni`, `tcp.payload`, `udp.payload`;
+//! 2. the part's name, where it has one that is short, plain and no value itself: `externalId` of a
+//!    query, form or cookie, `user-agent` of a header, `json:imei` of an object;
+//! 3. what was undone, layer by layer: `percent` (in a form with `+` for a space), `base64`,
+//!    `base64url`, `hex`, `json` (its escapes), `utf-16le`, `utf-16be`; names met on the way are
+//!    told where they were met;
+//! 4. for a digest its name and how it is written: `md5`, `sha1` or `sha256`, then `hex`, `base64`,
+//!    `base64url` or `base64url[..16]` (the first 16 characters).
+//!
+//! No spelling is named: `+447700900123` and `07700 900123` are the same datum in the same form.
 
 use crate::evidence::flow::Protection;
 use crate::persona::datum::DatumKind;

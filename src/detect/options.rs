@@ -15,8 +15,8 @@ pub struct Options {
     pub window: Option<Marks>,
     /// Who owned which socket.
     pub owners: Vec<SocketOwner>,
-    /// The handset's own addresses, if known: what they send goes out. Without them the side that
-    /// opened a connection is taken for the handset.
+    /// The handset's own addresses, if known: what they send goes out, and what goes from loopback
+    /// to loopback stays inside. Without them the side that opened a flow is taken for the handset.
     pub handset_addresses: Vec<IpAddr>,
 }
 

@@ -1,5 +1,5 @@
 //! One direction of a TCP connection: what it speaks is known by its first bytes, and may change
-//! once, after CONNECT or an upgrade.
+//! after CONNECT, an upgrade or STARTTLS.
 
 use crate::detect::carrier::Carrier;
 use crate::detect::field::Shape;
@@ -10,7 +10,7 @@ use crate::detect::traffic::names::host_name;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::scene::{Exchange, Scene};
 use crate::evidence::flow::{Application, HostFrom};
-use crate::wire::net::http1::head::starts_message;
+use crate::wire::net::http1::head::{starts_message, starts_with_whole_line};
 use crate::wire::net::tcp::Piece;
 use crate::wire::net::tls::{TlsReader, starts_record};
 
@@ -108,6 +108,10 @@ impl Layer {
                     self.give_up(scene);
                 }
             }
+            Self::Payload(_) if starts_known(bytes) => {
+                self.end_payload(scene);
+                self.recognise(bytes.to_vec(), offset, shared, scene);
+            }
             Self::Payload(carrier) => {
                 let new = || Box::new(Carrier::new(Shape::Free, offset));
                 let carrier = carrier.get_or_insert_with(new);
@@ -175,6 +179,17 @@ impl Layer {
             scene.count_opaque(opaque);
         }
     }
+}
+
+/// Whether bytes amid a stream begin what is known: one that began before the capture is read from
+/// its next message, and one that changes to TLS (STARTTLS) is followed.
+fn starts_known(bytes: &[u8]) -> bool {
+    const HANDSHAKE_OR_DATA: [u8; 2] = [22, 23];
+    let is_tls = bytes
+        .first()
+        .is_some_and(|kind| HANDSHAKE_OR_DATA.contains(kind))
+        && starts_record(bytes) == Some(true);
+    is_tls || starts_with_whole_line(bytes)
 }
 
 fn handle_tls(tls: &mut TlsReader, bytes: &[u8], scene: &mut Scene<'_>) {

@@ -13,7 +13,7 @@ use crate::evidence::flow::{Application, FlowProtocol, HostFrom};
 use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
 use crate::wire::net::link::{NotIp, ip_packet};
 use crate::wire::pcap::reader::Frame;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{HashMap, VecDeque};
 
 /// More flows than this are not told apart.
@@ -71,6 +71,9 @@ impl FlowTable {
                 return;
             }
         };
+        if stays_inside(&packet, options) {
+            return;
+        }
         if options
             .exclude
             .iter()
@@ -293,20 +296,25 @@ fn ends(packet: &Packet<'_>) -> Ends {
     (protocol, source.min(destination), source.max(destination))
 }
 
-/// Who opened the flow: by SYN; else by the handset's address; else the lower port serves.
+/// Who opened the flow: by SYN; else the handset, if its address is known; else who speaks first,
+/// unless it does so from a port that servers use.
 fn client_and_server(packet: &Packet<'_>, options: &Options) -> (SocketAddr, SocketAddr) {
+    /// Below are services; UDP clients bind what they like above.
+    const WELL_KNOWN: u16 = 1024;
+    /// Where Linux takes a connection's own port from (`ip_local_port_range`).
+    const EPHEMERAL: u16 = 32_768;
     let (source, destination) = (packet.source, packet.destination);
     let is_handset = |end: SocketAddr| options.handset_addresses.contains(&end.ip());
+    let is_service = |limit: u16| source.port() < limit && destination.port() >= limit;
     let is_from_client = match packet.transport {
         Transport::Tcp(TcpHeader {
             syn: true,
             acknowledgment,
             ..
         }) => acknowledgment.is_none(),
-        _ if is_handset(source) != is_handset(destination) && is_served(packet) => {
-            is_handset(source)
-        }
-        _ => source.port() >= destination.port(),
+        _ if is_handset(source) != is_handset(destination) => is_handset(source),
+        Transport::Tcp(_) => !is_service(EPHEMERAL),
+        Transport::Udp => !is_service(WELL_KNOWN),
     };
     match is_from_client {
         true => (source, destination),
@@ -314,10 +322,11 @@ fn client_and_server(packet: &Packet<'_>, options: &Options) -> (SocketAddr, Soc
     }
 }
 
-/// Whether neither end's port is a service of the handset's own: above the well-known ones.
-fn is_served(packet: &Packet<'_>) -> bool {
-    const WELL_KNOWN: u16 = 1024;
-    packet.source.port() >= WELL_KNOWN || packet.destination.port() >= WELL_KNOWN
+/// Whether a packet never leaves the handset: from itself to itself. Without its addresses it is not
+/// known whose loopback that is.
+fn stays_inside(packet: &Packet<'_>, options: &Options) -> bool {
+    let ends = [packet.source.ip(), packet.destination.ip()];
+    !options.handset_addresses.is_empty() && ends.iter().all(IpAddr::is_loopback)
 }
 
 /// Whether a packet is of a connection of our own.

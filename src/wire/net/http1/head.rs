@@ -122,6 +122,23 @@ pub fn starts_message(bytes: &[u8]) -> Option<bool> {
     }
 }
 
+/// Whether a whole first line is there and is not HTTP/1's.
+#[must_use]
+pub fn has_other_first_line(bytes: &[u8]) -> bool {
+    let newline = bytes.iter().position(|byte| *byte == b'\n');
+    newline.is_some_and(|at| {
+        bytes
+            .get(..=at)
+            .is_none_or(|line| Head::parse(line).is_none())
+    })
+}
+
+/// Whether bytes begin with the first line of a message.
+#[must_use]
+pub fn starts_with_whole_line(bytes: &[u8]) -> bool {
+    starts_message(bytes) == Some(true) && bytes.contains(&b'\n') && !has_other_first_line(bytes)
+}
+
 /// The place of the first empty line's end, if it is there: `\r\n\r\n`, or with bare newlines.
 #[must_use]
 pub fn head_len(bytes: &[u8], searched: usize) -> Option<usize> {

@@ -2,7 +2,9 @@
 //! framing removed. After damage or a hole it says so, hands the bytes out as loose, and goes on at
 //! the next message. It decodes no content.
 
-use crate::wire::net::http1::head::{Head, StartLine, head_len, starts_message};
+use crate::wire::net::http1::head::{
+    Head, StartLine, has_other_first_line, head_len, starts_message, starts_with_whole_line,
+};
 use std::collections::VecDeque;
 
 /// A head or a line of framing that is longer is not HTTP.
@@ -116,7 +118,7 @@ impl HttpReader {
     /// Takes the direction's next bytes and returns how many: all, but for those after a switch to
     /// another protocol.
     pub fn handle_bytes(&mut self, bytes: &[u8], sink: &mut dyn FnMut(HttpEvent<'_>)) -> usize {
-        if self.state == State::Lost && starts_whole_line(bytes) {
+        if self.state == State::Lost && starts_with_whole_line(bytes) {
             self.state = State::Start;
         }
         let mut rest = bytes;
@@ -361,21 +363,6 @@ fn chunk_size(line: &[u8]) -> Option<(u64, bool)> {
     let size = u64::from_str_radix(str::from_utf8(size).ok()?, 16).ok()?;
     let extension = extension.trim_ascii_start();
     (extension.is_empty() || extension.starts_with(b";")).then_some((size, !extension.is_empty()))
-}
-
-/// Whether a whole first line is there and is not HTTP/1's.
-fn has_other_first_line(bytes: &[u8]) -> bool {
-    let newline = bytes.iter().position(|byte| *byte == b'\n');
-    newline.is_some_and(|at| {
-        bytes
-            .get(..=at)
-            .is_none_or(|line| Head::parse(line).is_none())
-    })
-}
-
-/// Whether bytes begin with the first line of a message.
-fn starts_whole_line(bytes: &[u8]) -> bool {
-    starts_message(bytes) == Some(true) && bytes.contains(&b'\n') && !has_other_first_line(bytes)
 }
 
 #[cfg(test)]
