@@ -53,7 +53,7 @@ pub(crate) struct Searched {
     pub(crate) sightings: Vec<Sighting>,
     /// Bytes that are no text.
     pub(crate) opaque: u64,
-    /// Some of it was nested too deep, or grew too large, to be undone.
+    /// Some of it grew too large, layer upon layer, to be undone.
     pub(crate) is_limited: bool,
 }
 

@@ -62,7 +62,7 @@ pub struct Matches {
     pub hits: Vec<Hit>,
     /// Everywhere that any datum is, in any form.
     pub extents: Vec<(Range<usize>, usize)>,
-    /// Some of the field was nested too deep, or grew too large, to be undone.
+    /// Some of the field grew too large, layer upon layer, to be undone.
     pub is_limited: bool,
 }
 
