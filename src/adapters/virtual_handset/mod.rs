@@ -2,7 +2,9 @@
 
 pub(crate) mod android;
 pub(crate) mod behaviour;
+pub(crate) mod command;
 pub(crate) mod files;
 pub mod firmware;
 pub(crate) mod kernel;
 pub(crate) mod network;
+pub(crate) mod shell;

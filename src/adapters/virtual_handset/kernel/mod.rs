@@ -4,6 +4,7 @@
 pub(crate) mod descriptor;
 pub(crate) mod handset;
 pub(crate) mod launch;
+pub(crate) mod open;
 pub(crate) mod pipe;
 pub(crate) mod process;
 pub(crate) mod scheduler;

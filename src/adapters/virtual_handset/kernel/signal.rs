@@ -70,3 +70,30 @@ impl Status {
         }
     }
 }
+
+/// What a shell says of a process that a signal ended.
+pub(crate) const fn description(signal: u8) -> &'static str {
+    match signal {
+        1 => "Hangup",
+        3 => "Quit",
+        4 => "Illegal instruction",
+        6 => "Aborted",
+        7 => "Bus error",
+        8 => "Floating point exception",
+        9 => "Killed",
+        10 => "User signal 1",
+        11 => "Segmentation fault",
+        12 => "User signal 2",
+        14 => "Alarm clock",
+        15 => "Terminated",
+        _ => "Unknown signal",
+    }
+}
+
+/// A signal's name without `SIG`.
+pub(crate) fn name(signal: u8) -> Option<&'static str> {
+    NAMES
+        .iter()
+        .find(|(number, _)| *number == signal)
+        .map(|(_, name)| *name)
+}
