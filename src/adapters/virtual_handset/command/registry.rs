@@ -1,7 +1,12 @@
 //! Which programs exist at all, and how a file says which of them it is.
 
-use crate::adapters::virtual_handset::kernel::process::Program;
+use super::core::applets::APPLETS;
+use super::core::su::su;
+use super::names;
+use crate::adapters::virtual_handset::kernel::process::{Process, Program, Stop};
+use crate::adapters::virtual_handset::network::programs as network;
 use crate::adapters::virtual_handset::shell::main::sh;
+use crate::ports::BoxFuture;
 
 /// What a file is that someone wants to run.
 pub(crate) enum Executable {
@@ -18,15 +23,75 @@ pub(crate) enum Executable {
 /// How the image of a program begins; its name follows.
 const MAGIC: &[u8] = b"\x7fELF\x00virtual program: ";
 
-/// Programs of the shell itself.
-const PROGRAMS: &[(&str, Program)] = &[("sh", sh)];
+/// Programs that are files of their own.
+const PROGRAMS: &[(&str, Program)] = &[
+    ("sh", sh),
+    ("su", |process| Box::pin(su(process))),
+    ("toolbox", toolbox),
+    ("toybox", toybox),
+];
 
 /// A program by its name.
 pub(crate) fn program(name: &str) -> Option<Program> {
-    [PROGRAMS]
+    [PROGRAMS, network::PROGRAMS]
         .into_iter()
         .flatten()
         .find(|(known, _)| *known == name)
+        .map(|(_, program)| *program)
+}
+
+/// Android 4.3's multi-call program.
+fn toolbox(process: &mut Process) -> BoxFuture<'_, Result<u8, Stop>> {
+    Box::pin(async move {
+        if process.name() == "toolbox" {
+            if process.arguments.len() < 2 {
+                process.print("Toolbox!\n").await?;
+                return Ok(0);
+            }
+            process.arguments.remove(0);
+        }
+        let name = process.name().to_owned();
+        match applet(&name, names::TOOLBOX_43) {
+            Some(program) => program(process).await,
+            None => {
+                process.print(format!("{name}: no such tool\n")).await?;
+                Ok(255)
+            }
+        }
+    })
+}
+
+/// Android 14's.
+fn toybox(process: &mut Process) -> BoxFuture<'_, Result<u8, Stop>> {
+    Box::pin(async move {
+        if process.name() == "toybox" {
+            if process.arguments.len() < 2 {
+                process
+                    .print(format!("{}\n", names::TOYBOX_14.join(" ")))
+                    .await?;
+                return Ok(0);
+            }
+            process.arguments.remove(0);
+        }
+        let name = process.name().to_owned();
+        match applet(&name, names::TOYBOX_14) {
+            Some(program) => program(process).await,
+            None => {
+                let said = format!("toybox: Unknown command {name} (see \"toybox --help\")\n");
+                process.complain(said).await?;
+                Ok(127)
+            }
+        }
+    })
+}
+
+fn applet(name: &str, known: &[&str]) -> Option<Program> {
+    if !known.contains(&name) {
+        return None;
+    }
+    APPLETS
+        .iter()
+        .find(|(applet, _)| *applet == name)
         .map(|(_, program)| *program)
 }
 
@@ -39,7 +104,7 @@ pub(crate) fn image(name: &str) -> Vec<u8> {
 }
 
 /// What a file is by its bytes.
-pub(crate) fn executable(bytes: &[u8], _path: &str) -> Executable {
+pub(crate) fn executable(bytes: &[u8]) -> Executable {
     if let Some(rest) = bytes.strip_prefix(MAGIC) {
         let name = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let name = String::from_utf8_lossy(name);
@@ -62,4 +127,37 @@ pub(crate) fn executable(bytes: &[u8], _path: &str) -> Executable {
         }
     }
     Executable::Text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_program() {
+        for name in names::TOOLBOX_43 {
+            assert!(applet(name, names::TOOLBOX_43).is_some(), "{name}");
+        }
+        for name in names::TOYBOX_14 {
+            assert!(applet(name, names::TOYBOX_14).is_some(), "{name}");
+        }
+        for name in names::core_names(true)
+            .iter()
+            .chain(names::core_names(false))
+        {
+            assert!(program(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_says_what_it_is() {
+        assert!(matches!(executable(&image("sh")), Executable::Program(_)));
+        assert!(matches!(executable(&image("no")), Executable::Foreign));
+        assert!(matches!(executable(b"\x7fELF\x02"), Executable::Foreign));
+        assert!(matches!(executable(b"echo hi"), Executable::Text));
+        match executable(b"#! /system/bin/sh -e x\necho") {
+            Executable::Script(words) => assert_eq!(words, ["/system/bin/sh", "-e x"]),
+            _ => panic!("not a script"),
+        }
+    }
 }

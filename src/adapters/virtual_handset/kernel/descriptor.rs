@@ -145,6 +145,21 @@ impl Terminal {
         self.raw.load(Ordering::Relaxed)
     }
 
+    /// What the screen gets: line ends turned, unless it is raw.
+    pub(crate) fn shown(&self, bytes: Bytes) -> Bytes {
+        if self.is_raw() || !bytes.contains(&b'\n') {
+            return bytes;
+        }
+        let mut shown = Vec::with_capacity(bytes.len() + 64);
+        for byte in bytes {
+            if byte == b'\n' {
+                shown.push(b'\r');
+            }
+            shown.push(byte);
+        }
+        shown.into()
+    }
+
     /// Makes it raw, or cooked.
     pub(crate) fn set_raw(&self, raw: bool) {
         self.raw.store(raw, Ordering::Relaxed);

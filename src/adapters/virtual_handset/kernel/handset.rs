@@ -4,6 +4,7 @@
 //! next event before the first sleeper's time, or to that time. With no sleeper it only flows.
 
 use super::pipe::{PipeReader, PipeWriter, pipe};
+use super::proc::follow_processes;
 use super::scheduler::{Scheduler, lock};
 use super::signal;
 use super::world::World;
@@ -38,6 +39,7 @@ impl Handset {
         let mut world = lock(&self.0.world);
         let announced = world.announced();
         world.run_due();
+        follow_processes(&mut world);
         let next = world.next_event();
         let result = f(&mut world);
         if world.announced() != announced {

@@ -3,7 +3,7 @@
 use super::descriptor::Descriptors;
 use super::handset::Handset;
 use super::process::{Control, ERRORS, Process, Program, Stop};
-use super::scheduler::{Wait, fire_all, lock};
+use super::scheduler::{Blocked, Wait, fire_all, lock};
 use super::signal::{self, Status};
 use super::table::Entry;
 use super::user::User;
@@ -11,6 +11,7 @@ use crate::adapters::virtual_handset::files::error::FileError;
 use crate::ports::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What a process is to be.
 pub(crate) struct Launch {
@@ -80,6 +81,17 @@ impl Child {
     /// How it ended, once it has.
     pub(crate) fn status(&self) -> Option<Status> {
         lock(&self.end.0).0
+    }
+
+    /// Waits for its end on behalf of the transport, which is no process.
+    pub(crate) async fn ended(&self, handset: &Handset) -> Status {
+        loop {
+            let wait = Wait::new(handset.scheduler(), false);
+            if let Some(status) = self.poll(&wait) {
+                return status;
+            }
+            Blocked::on(wait).await;
+        }
     }
 
     fn poll(&self, wait: &Arc<Wait>) -> Option<Status> {
@@ -182,6 +194,26 @@ impl Process {
     /// Waits for a child's end.
     pub(crate) async fn wait(&mut self, child: &Child) -> Result<Status, Stop> {
         self.block(|wait| child.poll(wait)).await
+    }
+
+    /// Waits for a child's end until an uptime; `None` when that came first. It counts as sleeping.
+    pub(crate) async fn wait_before(
+        &mut self,
+        child: &Child,
+        until: Duration,
+    ) -> Result<Option<Status>, Stop> {
+        let handset = self.handset.clone();
+        self.block(|wait| {
+            if let Some(status) = child.poll(wait) {
+                return Some(Some(status));
+            }
+            if handset.with(|world| world.uptime()) >= until {
+                return Some(None);
+            }
+            handset.scheduler().sleep(until, wait);
+            None
+        })
+        .await
     }
 
     /// Sends a signal with this process's rights.

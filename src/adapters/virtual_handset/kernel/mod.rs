@@ -6,6 +6,7 @@ pub(crate) mod handset;
 pub(crate) mod launch;
 pub(crate) mod open;
 pub(crate) mod pipe;
+pub(crate) mod proc;
 pub(crate) mod process;
 pub(crate) mod scheduler;
 pub(crate) mod signal;

@@ -185,7 +185,15 @@ impl Process {
         match descriptor {
             Descriptor::Null | Descriptor::Zero | Descriptor::Random => self.check(),
             Descriptor::Full => Err(Stop::Output(FileError::NoSpace)),
-            Descriptor::Writer(pipe) | Descriptor::TerminalOutput(pipe, _) => {
+            Descriptor::Writer(_) | Descriptor::TerminalOutput(..) => {
+                let pipe = match descriptor {
+                    Descriptor::TerminalOutput(pipe, terminal) => {
+                        bytes = terminal.shown(bytes);
+                        pipe
+                    }
+                    Descriptor::Writer(pipe) => pipe,
+                    _ => return Ok(()),
+                };
                 while !bytes.is_empty() {
                     let written = self.block(|wait| pipe.poll_write(&mut bytes, wait)).await?;
                     if written.is_err() {

@@ -44,6 +44,9 @@ impl Entry {
 pub(crate) struct ProcessTable {
     entries: BTreeMap<u32, Entry>,
     last: u32,
+    /// Born and gone since `/proc` was last brought up to date.
+    born: Vec<u32>,
+    gone: Vec<u32>,
 }
 
 impl ProcessTable {
@@ -52,6 +55,8 @@ impl ProcessTable {
         let mut table = Self {
             entries: BTreeMap::new(),
             last: 0,
+            born: Vec::new(),
+            gone: Vec::new(),
         };
         table.insert_service("/init", User::root(), 0, Duration::ZERO);
         table
@@ -76,6 +81,7 @@ impl ProcessTable {
             control: None,
         };
         self.entries.insert(pid, entry);
+        self.born.push(pid);
         pid
     }
 
@@ -86,12 +92,19 @@ impl ProcessTable {
         }
         let pid = self.free_pid();
         self.entries.insert(pid, make(pid));
+        self.born.push(pid);
         Ok(pid)
     }
 
     /// Takes a process out, its end having come.
     pub(crate) fn remove(&mut self, pid: u32) -> Option<Entry> {
         let entry = self.entries.remove(&pid)?;
+        match self.born.iter().position(|born| *born == pid) {
+            Some(at) => {
+                self.born.remove(at);
+            }
+            None => self.gone.push(pid),
+        }
         for child in self.entries.values_mut().filter(|e| e.parent == pid) {
             child.parent = 1;
         }
@@ -135,6 +148,14 @@ impl ProcessTable {
             // A member that has just ended needs no signal.
             self.kill(pid, signal).ok();
         }
+    }
+
+    /// Who was born and who has gone since this was last asked.
+    pub(super) fn take_changes(&mut self) -> (Vec<u32>, Vec<u32>) {
+        (
+            std::mem::take(&mut self.born),
+            std::mem::take(&mut self.gone),
+        )
     }
 
     fn free_pid(&mut self) -> u32 {

@@ -2,8 +2,9 @@
 
 use super::interpreter::MAX_DEPTH;
 use super::parser::parse;
-use super::simple::{Found, quoted};
+use super::simple::quoted;
 use super::state::{Flow, Shell, Source};
+use crate::adapters::virtual_handset::command::lookup::Found;
 use crate::adapters::virtual_handset::kernel::launch::Child;
 use crate::adapters::virtual_handset::kernel::process::Stop;
 use crate::adapters::virtual_handset::kernel::signal;

@@ -23,6 +23,8 @@ pub(super) struct Fields {
     /// Whether unquoted results are split.
     split: bool,
     separators: Vec<char>,
+    /// Whether the script's own text is split too, as in `${x:-a b}`.
+    pub(super) split_plain: bool,
     /// Whether blanks have just ended a field.
     after_blank: bool,
     len: usize,
@@ -35,6 +37,7 @@ impl Fields {
             current: None,
             split,
             separators: separators.chars().collect(),
+            split_plain: false,
             after_blank: false,
             len: 0,
         }
@@ -150,10 +153,7 @@ impl Shell<'_> {
             && (after.starts_with('/') || (after.is_empty() && rest.is_empty()))
         {
             let home = self.state.variables.value("HOME").unwrap_or("/").to_owned();
-            fields.push_quoted(home.trim_end_matches('/'));
-            if home == "/" && after.is_empty() {
-                fields.push_quoted("/");
-            }
+            fields.push_quoted(&home);
             fields.push_plain(after);
             pieces = rest;
         }
@@ -171,6 +171,9 @@ impl Shell<'_> {
         Box::pin(async move {
             for piece in pieces {
                 match piece {
+                    Piece::Plain(text) if !quoted && fields.split_plain => {
+                        fields.push_result(text);
+                    }
                     Piece::Plain(text) if !quoted => fields.push_plain(text),
                     Piece::Plain(text) | Piece::Literal(text) => fields.push_quoted(text),
                     Piece::Quoted(inner) => {

@@ -66,7 +66,7 @@ impl Shell<'_> {
             status
         };
         self.state.status = status;
-        if status != 0 && self.state.options.exit_on_error && self.state.tested == 0 {
+        if status != 0 && !tested && self.state.options.exit_on_error && self.state.tested == 0 {
             return Err(Flow::Exit(status));
         }
         Ok(status)

@@ -180,7 +180,13 @@ impl Shell<'_> {
         fields: &mut Fields,
     ) -> Result<(), Flow> {
         match (operator, value) {
-            ('+', Some(_)) | ('-', None) => self.pieces(&word.0, quoted, fields).await,
+            ('+', Some(_)) | ('-', None) => {
+                let splits = fields.splits();
+                let outer = std::mem::replace(&mut fields.split_plain, splits);
+                let expanded = self.pieces(&word.0, quoted, fields).await;
+                fields.split_plain = outer;
+                expanded
+            }
             ('+', None) => Ok(()),
             (_, Some(value)) => {
                 if quoted {

@@ -326,7 +326,9 @@ impl Reader {
     /// What follows a `$`; `None` when it stands for itself.
     fn dollar(&mut self, quoted: bool) -> Result<Option<Piece>, SyntaxError> {
         let name = match self.peek() {
-            Some('(') => return self.deeper(Self::parenthesised).map(Some),
+            Some('(') => {
+                return self.deeper(|reader| reader.parenthesised(quoted)).map(Some);
+            }
             Some('{') => {
                 self.at += 1;
                 return self.deeper(|reader| reader.braced(quoted)).map(Some);
@@ -345,7 +347,7 @@ impl Reader {
     }
 
     /// `$(…)` or `$((…))`, at the first parenthesis.
-    fn parenthesised(&mut self) -> Result<Piece, SyntaxError> {
+    fn parenthesised(&mut self, quoted: bool) -> Result<Piece, SyntaxError> {
         if self.starts_with("((")
             && let Some(expression) = self.arithmetic_ahead(2)
         {
@@ -355,7 +357,10 @@ impl Reader {
         // Here documents of the line around it must not be read inside.
         let outer = std::mem::take(&mut self.here);
         let list: List = self.list_until_parenthesis().map_err(|error| match error {
-            SyntaxError::UnexpectedEnd | SyntaxError::Unmatched(_) => SyntaxError::NoClosingQuote,
+            SyntaxError::UnexpectedEnd | SyntaxError::Unmatched(_) if quoted => {
+                SyntaxError::NoClosingQuote
+            }
+            SyntaxError::UnexpectedEnd | SyntaxError::Unmatched(_) => SyntaxError::Unmatched("("),
             other => other,
         })?;
         self.here = outer;

@@ -4,12 +4,9 @@ use super::interpreter::MAX_DEPTH;
 use super::state::{Flow, Shell};
 use super::syntax::{Assignment, Command, Redirect, Word};
 use super::variables::Variable;
-use crate::adapters::virtual_handset::command::registry::{Executable, executable};
-use crate::adapters::virtual_handset::files::error::FileError;
-use crate::adapters::virtual_handset::files::path::join;
+use crate::adapters::virtual_handset::command::lookup::{Found, locate};
 use crate::adapters::virtual_handset::kernel::launch::{Launch, body_of};
 use crate::adapters::virtual_handset::kernel::process::{Program, Stop};
-use crate::adapters::virtual_handset::kernel::user::User;
 use crate::ports::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,20 +16,6 @@ pub(super) const SPECIAL: &[&str] = &[
     ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
     "shift", "source", "times", "trap", "unset",
 ];
-
-/// What a command's name stands for.
-pub(super) enum Found {
-    /// A program, and where it lies.
-    Program(String, Program),
-    /// A script: its path and what reads it.
-    Script(String, Vec<String>),
-    /// Nothing.
-    Nothing,
-    /// Something that can not be run.
-    Refused(FileError),
-    /// A file for another machine.
-    Foreign,
-}
 
 impl Shell<'_> {
     /// Runs a simple command. With `replace` a program takes this very process over.
@@ -270,52 +253,8 @@ impl Shell<'_> {
 
     /// Where a command's name leads.
     pub(super) fn locate(&self, name: &str) -> Found {
-        if name.contains('/') {
-            return match self.process.metadata(name, true) {
-                Err(FileError::Denied) => Found::Refused(FileError::Denied),
-                Err(_) => Found::Nothing,
-                Ok(found) if found.is_directory() => Found::Refused(FileError::IsDirectory),
-                Ok(_) => self.identify(&self.process.path(name)),
-            };
-        }
         let path = self.state.variables.value("PATH").unwrap_or("/system/bin");
-        let mut refused = Found::Nothing;
-        if name.is_empty() {
-            return refused;
-        }
-        for directory in path.split(':') {
-            let directory = self
-                .process
-                .path(if directory.is_empty() { "." } else { directory });
-            let full = join(&directory, name);
-            match self.process.metadata(&full, true) {
-                Ok(found) if found.is_regular() => match self.identify(&full) {
-                    Found::Refused(error) => refused = Found::Refused(error),
-                    found => return found,
-                },
-                _ => {}
-            }
-        }
-        refused
-    }
-
-    fn identify(&self, path: &str) -> Found {
-        let user = &self.process.user;
-        let read = self.process.handset.with(|world| {
-            world.files.access(user, path, 1)?;
-            // The kernel reads what it runs, whoever may read it.
-            world.read_file(&User::root(), path)
-        });
-        let head = match read {
-            Ok(bytes) => bytes,
-            Err(error) => return Found::Refused(error),
-        };
-        match executable(&head, path) {
-            Executable::Program(program) => Found::Program(path.to_owned(), program),
-            Executable::Script(interpreter) => Found::Script(path.to_owned(), interpreter),
-            Executable::Text => Found::Script(path.to_owned(), vec!["/system/bin/sh".to_owned()]),
-            Executable::Foreign => Found::Foreign,
-        }
+        locate(self.process, name, path)
     }
 }
 

@@ -1,0 +1,275 @@
+//! `VirtualHandset`: one simulated handset, reached in-process or over TCP, by real ADB bytes.
+
+use super::adbd::daemon::Daemon;
+use super::command::install::lay_down;
+use super::files::error::FileError;
+use super::firmware::model::Firmware;
+use super::kernel::handset::Handset;
+use super::kernel::world::World;
+use crate::adapters::in_process;
+use crate::ports::clock::Clock;
+use crate::ports::link::Link;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// What makes two handsets of one firmware differ.
+#[derive(Clone)]
+pub struct HandsetOptions {
+    /// Its serial number.
+    pub serial: String,
+    /// What everything random in it is drawn from.
+    pub seed: u64,
+    /// The host's clock, along which its time flows.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a handset can not start.
+#[derive(Debug, Error)]
+pub enum HandsetError {
+    /// The firmware asks for files that exclude each other.
+    #[error("the firmware's files cannot be laid down: {0}")]
+    Files(String),
+}
+
+impl From<FileError> for HandsetError {
+    fn from(error: FileError) -> Self {
+        Self::Files(error.to_string())
+    }
+}
+
+/// A running handset. Dropping it cuts its power: connections break, processes end.
+pub struct VirtualHandset {
+    handset: Handset,
+    daemon: Arc<Daemon>,
+    serial: String,
+    tasks: std::sync::Mutex<JoinSet<()>>,
+}
+
+impl VirtualHandset {
+    /// Starts a handset. Must be called within a tokio runtime, which runs it from then on.
+    ///
+    /// # Errors
+    /// If the firmware's files exclude each other.
+    pub fn start(firmware: Firmware, options: HandsetOptions) -> Result<Self, HandsetError> {
+        let firmware = Arc::new(firmware);
+        let clock = options.clock;
+        let mut world = World::new(
+            Arc::clone(&firmware),
+            &options.serial,
+            options.seed,
+            Arc::clone(&clock),
+        );
+        lay_down(&mut world)?;
+        let handset = Handset::start(world, Arc::clone(&clock));
+        Ok(Self {
+            daemon: Daemon::new(handset.clone(), firmware, clock),
+            handset,
+            serial: options.serial,
+            tasks: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Its serial number.
+    #[must_use]
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// The host's end of a new connection inside this process.
+    #[must_use]
+    pub fn connect(&self) -> Link {
+        let (host, device) = in_process::pair();
+        self.spawn(Arc::clone(&self.daemon).serve(device));
+        host
+    }
+
+    /// Lets hosts connect over TCP, as many as come; gives the address that was bound.
+    ///
+    /// # Errors
+    /// The operating system's, if the address can not be bound.
+    pub async fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        self.spawn(Arc::clone(&self.daemon).listen(listener));
+        Ok(bound)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = super::kernel::scheduler::lock(&self.tasks);
+        // Those that have ended are forgotten here.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}
+
+impl Drop for VirtualHandset {
+    fn drop(&mut self) {
+        super::kernel::scheduler::lock(&self.tasks).abort_all();
+        self.handset.power_off();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::adb::{AdbTransport, HostConfig, connect};
+    use crate::adapters::system_clock::SystemClock;
+    use crate::adapters::virtual_handset::firmware::model::{Root, Userland};
+    use crate::adapters::virtual_handset::kernel::handset::tests::plain_firmware;
+    use crate::ports::transport::{Transport, TransportError};
+    use crate::wire::adb::shell::{ShellDecoder, ShellId};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn clock() -> Arc<dyn Clock> {
+        Arc::new(SystemClock::new())
+    }
+
+    fn handset(userland: Userland, root: Root) -> VirtualHandset {
+        let options = HandsetOptions {
+            serial: "S1".to_owned(),
+            seed: 1,
+            clock: clock(),
+        };
+        VirtualHandset::start(plain_firmware(userland, root), options).unwrap()
+    }
+
+    async fn attach(handset: &VirtualHandset) -> AdbTransport {
+        let config = HostConfig::new("virtual:plain", Vec::new());
+        connect(handset.connect(), config, clock()).await.unwrap()
+    }
+
+    async fn talk(transport: &AdbTransport, service: &str) -> String {
+        let mut stream = transport.open(service).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    /// stdout, stderr and exit code of shell v2.
+    async fn talk_v2(transport: &AdbTransport, service: &str) -> (String, String, Option<u8>) {
+        let raw = {
+            let mut stream = transport.open(service).await.unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).await.unwrap();
+            all
+        };
+        let mut decoder = ShellDecoder::default();
+        decoder.push(&raw);
+        let (mut out, mut errors, mut exit) = (Vec::new(), Vec::new(), None);
+        while let Some(packet) = decoder.next_packet().unwrap() {
+            match packet.id {
+                ShellId::Stdout => out.extend_from_slice(&packet.bytes),
+                ShellId::Stderr => errors.extend_from_slice(&packet.bytes),
+                ShellId::Exit => exit = packet.bytes.first().copied(),
+                _ => {}
+            }
+        }
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (text(out), text(errors), exit)
+    }
+
+    #[tokio::test]
+    async fn shells_answer_as_their_version_does() {
+        let old = handset(Userland::Toolbox43, Root::Su);
+        let transport = attach(&old).await;
+        assert!(transport.banner().features.is_empty());
+        let merged = talk(&transport, "shell:echo out; echo err >&2; nosuch; echo $?").await;
+        let expected = "out\r\nerr\r\n/system/bin/sh: nosuch: not found\r\n127\r\n";
+        assert_eq!(merged, expected);
+        let su = talk(&transport, "shell:su -c 'id; echo $((6*7))'").await;
+        assert_eq!(su, "uid=0(root) gid=0(root) context=u:r:init:s0\r\n42\r\n");
+        for refused in ["exec:id", "shell,v2:id", "nosuch:", "unroot:"] {
+            let opened = transport.open(refused).await;
+            assert!(
+                matches!(opened, Err(TransportError::Refused { .. })),
+                "{refused}"
+            );
+        }
+
+        let new = handset(Userland::Toybox14, Root::Adb);
+        let transport = attach(&new).await;
+        assert!(transport.banner().has("shell_v2"));
+        let apart = talk_v2(&transport, "shell,v2,raw:echo out; echo err >&2; exit 7").await;
+        assert_eq!(apart, ("out\n".to_owned(), "err\n".to_owned(), Some(7)));
+        let unknown = talk_v2(&transport, "shell,v2,raw:nosuch").await;
+        let said = "/system/bin/sh: nosuch: inaccessible or not found\n".to_owned();
+        assert_eq!(unknown, (String::new(), said, Some(127)));
+        assert_eq!(talk(&transport, "exec:echo a").await, "a\n");
+    }
+
+    #[tokio::test]
+    async fn a_day_of_sleep_takes_no_time_while_another_stream_follows() {
+        let handset = handset(Userland::Toybox14, Root::Adb);
+        let transport = attach(&handset).await;
+        let mut other = transport.open("shell,v2,raw:cat").await.unwrap();
+        let before = std::time::Duration::from_secs(86_399);
+        let slept = talk(&transport, "exec:sleep 86400; cat /proc/uptime").await;
+        let uptime: f64 = slept.split(' ').next().unwrap().parse().unwrap();
+        assert!(uptime > before.as_secs_f64());
+        let packet = crate::wire::adb::shell::emit(ShellId::Stdin, b"still here\n").unwrap();
+        other.write_all(&packet).await.unwrap();
+        let mut answer = vec![0; 16];
+        other.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer[5..], b"still here\n");
+    }
+
+    #[tokio::test]
+    async fn eight_shells_at_once() {
+        let handset = handset(Userland::Toybox14, Root::Adb);
+        let transport = Arc::new(attach(&handset).await);
+        let mut shells = JoinSet::new();
+        for number in 0..8 {
+            let transport = Arc::clone(&transport);
+            shells.spawn(async move {
+                let script = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo $i | cat; done | (n=0; while read l; do n=$((n+l)); done; echo $n)";
+                let service = format!("shell,v2,raw:{script}; exit {number}");
+                (number, talk_v2(&transport, &service).await)
+            });
+        }
+        while let Some(joined) = shells.join_next().await {
+            let (number, answer) = joined.unwrap();
+            assert_eq!(answer, ("1275\n".to_owned(), String::new(), Some(number)));
+        }
+    }
+
+    #[tokio::test]
+    async fn root_is_for_those_builds_that_have_it() {
+        let closed = handset(Userland::Toybox14, Root::None);
+        let transport = attach(&closed).await;
+        let said = talk(&transport, "root:").await;
+        assert_eq!(said, "adbd cannot run as root in production builds\n");
+        let open = handset(Userland::Toybox14, Root::Adb);
+        let transport = attach(&open).await;
+        assert_eq!(talk(&transport, "root:").await, "restarting adbd as root\n");
+        while transport.lost().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let again = attach(&open).await;
+        assert_eq!(talk(&again, "exec:id -u").await, "0\n");
+    }
+
+    #[tokio::test]
+    async fn many_hosts_over_tcp() {
+        let handset = handset(Userland::Toybox14, Root::Adb);
+        let address = handset
+            .listen("127.0.0.1:0".parse().unwrap())
+            .await
+            .unwrap();
+        let limit = std::time::Duration::from_secs(10);
+        let mut transports = Vec::new();
+        for _ in 0..3 {
+            let link = crate::adapters::tcp::dial(&address.to_string(), "x", limit, &*clock())
+                .await
+                .unwrap();
+            let config = HostConfig::new("x", Vec::new());
+            transports.push(connect(link, config, clock()).await.unwrap());
+        }
+        for transport in &transports {
+            assert_eq!(talk(transport, "exec:echo hi").await, "hi\n");
+        }
+    }
+}
