@@ -1,6 +1,7 @@
 //! `VirtualHandset`: one simulated handset, reached in-process or over TCP, by real ADB bytes.
 
 use super::adbd::daemon::Daemon;
+use super::android::state::boot;
 use super::command::install::lay_down;
 use super::files::error::FileError;
 use super::firmware::model::Firmware;
@@ -64,6 +65,7 @@ impl VirtualHandset {
             Arc::clone(&clock),
         );
         lay_down(&mut world)?;
+        boot(&mut world);
         let handset = Handset::start(world, Arc::clone(&clock));
         Ok(Self {
             daemon: Daemon::new(handset.clone(), firmware, clock),

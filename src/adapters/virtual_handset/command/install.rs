@@ -3,6 +3,7 @@
 
 use super::names::{TOOLBOX_43, TOYBOX_14, core_names};
 use super::registry::{image, program};
+use crate::adapters::virtual_handset::android::program::programs as android;
 use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::files::node::Device;
 use crate::adapters::virtual_handset::files::system::Mount;
@@ -153,7 +154,12 @@ fn programs(world: &mut World, old: bool) -> Result<(), FileError> {
     }
     let firmware = std::sync::Arc::clone(&world.firmware);
     let extra = firmware.programs.iter().map(String::as_str);
-    for name in core_names(old).iter().copied().chain(extra) {
+    let of_android = android::PROGRAMS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| android::exists(name, firmware.userland));
+    let core = core_names(old).iter().copied();
+    for name in core.chain(of_android).chain(extra) {
         if program(name).is_some() {
             own(world, name, "/system/bin", 0o755)?;
         }

@@ -3,6 +3,7 @@
 use super::core::applets::APPLETS;
 use super::core::su::su;
 use super::names;
+use crate::adapters::virtual_handset::android::program::programs as android;
 use crate::adapters::virtual_handset::kernel::process::{Process, Program, Stop};
 use crate::adapters::virtual_handset::network::programs as network;
 use crate::adapters::virtual_handset::shell::main::sh;
@@ -33,7 +34,7 @@ const PROGRAMS: &[(&str, Program)] = &[
 
 /// A program by its name.
 pub(crate) fn program(name: &str) -> Option<Program> {
-    [PROGRAMS, network::PROGRAMS]
+    [PROGRAMS, android::PROGRAMS, network::PROGRAMS]
         .into_iter()
         .flatten()
         .find(|(known, _)| *known == name)

@@ -6,6 +6,7 @@ pub(crate) mod braces;
 pub(crate) mod builtin;
 pub(crate) mod builtin_io;
 pub(crate) mod builtin_variables;
+mod compound;
 pub(crate) mod condition;
 pub(crate) mod expansion;
 pub(crate) mod input;

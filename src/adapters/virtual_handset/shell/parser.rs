@@ -50,12 +50,12 @@ impl Reader {
 }
 
 /// A reader with one token of look-ahead.
-struct Parser<'a> {
-    reader: &'a mut Reader,
-    token: Token,
+pub(super) struct Parser<'a> {
+    pub(super) reader: &'a mut Reader,
+    pub(super) token: Token,
     /// Where the token began.
     start: usize,
-    open: Vec<&'static str>,
+    pub(super) open: Vec<&'static str>,
     /// A place in the text, and the line it is on.
     line: (usize, u32),
 }
@@ -86,22 +86,22 @@ impl<'a> Parser<'a> {
         self.line.1
     }
 
-    fn advance(&mut self) -> Result<Token, SyntaxError> {
+    pub(super) fn advance(&mut self) -> Result<Token, SyntaxError> {
         self.reader.skip_blanks();
         self.start = self.reader.at;
         let next = self.reader.token()?;
         Ok(std::mem::replace(&mut self.token, next))
     }
 
-    fn is_operator(&self, operator: &str) -> bool {
+    pub(super) fn is_operator(&self, operator: &str) -> bool {
         matches!(&self.token, Token::Operator(found) if *found == operator)
     }
 
-    fn is_word(&self, word: &str) -> bool {
+    pub(super) fn is_word(&self, word: &str) -> bool {
         matches!(&self.token, Token::Word(found) if found.plain() == Some(word))
     }
 
-    fn unexpected(&self) -> SyntaxError {
+    pub(super) fn unexpected(&self) -> SyntaxError {
         match &self.token {
             Token::End => match self.open.last() {
                 Some(open) => SyntaxError::Unmatched(open),
@@ -117,21 +117,21 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn expect_word(&mut self, word: &str) -> Result<(), SyntaxError> {
+    pub(super) fn expect_word(&mut self, word: &str) -> Result<(), SyntaxError> {
         if !self.is_word(word) {
             return Err(self.unexpected());
         }
         self.advance().map(|_| ())
     }
 
-    fn expect_operator(&mut self, operator: &str) -> Result<(), SyntaxError> {
+    pub(super) fn expect_operator(&mut self, operator: &str) -> Result<(), SyntaxError> {
         if !self.is_operator(operator) {
             return Err(self.unexpected());
         }
         self.advance().map(|_| ())
     }
 
-    fn take_word(&mut self) -> Result<Word, SyntaxError> {
+    pub(super) fn take_word(&mut self) -> Result<Word, SyntaxError> {
         let Token::Word(_) = self.token else {
             return Err(self.unexpected());
         };
@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn take_name(&mut self) -> Result<String, SyntaxError> {
+    pub(super) fn take_name(&mut self) -> Result<String, SyntaxError> {
         let name = match &self.token {
             Token::Word(word) => word.plain().filter(|name| is_name(name)).map(str::to_owned),
             _ => None,
@@ -151,7 +151,7 @@ impl<'a> Parser<'a> {
         Ok(name)
     }
 
-    fn skip_newlines(&mut self) -> Result<(), SyntaxError> {
+    pub(super) fn skip_newlines(&mut self) -> Result<(), SyntaxError> {
         while self.token == Token::Newline {
             self.advance()?;
         }
@@ -159,7 +159,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Commands up to something that can not begin one.
-    fn list(&mut self) -> Result<List, SyntaxError> {
+    pub(super) fn list(&mut self) -> Result<List, SyntaxError> {
         let mut items = Vec::new();
         loop {
             self.skip_newlines()?;
@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A list that may not be empty.
-    fn body(&mut self) -> Result<List, SyntaxError> {
+    pub(super) fn body(&mut self) -> Result<List, SyntaxError> {
         let list = self.list()?;
         if list.0.is_empty() {
             return Err(self.unexpected());
@@ -235,7 +235,7 @@ impl<'a> Parser<'a> {
         Ok(Pipeline { negated, commands })
     }
 
-    fn command(&mut self) -> Result<Command, SyntaxError> {
+    pub(super) fn command(&mut self) -> Result<Command, SyntaxError> {
         if self.reader.depth >= MAX_DEPTH {
             return Err(SyntaxError::TooLarge);
         }
@@ -274,170 +274,6 @@ impl<'a> Parser<'a> {
             kind,
             redirects,
         })
-    }
-
-    fn group(&mut self) -> Result<Kind, SyntaxError> {
-        self.open.push("{");
-        self.advance()?;
-        let list = self.body()?;
-        self.expect_word("}")?;
-        self.open.pop();
-        Ok(Kind::Group(list))
-    }
-
-    fn parenthesis(&mut self) -> Result<Kind, SyntaxError> {
-        // `((` with nothing between is arithmetic if it closes as such.
-        if self.reader.peek() == Some('(')
-            && let Some(expression) = self.reader.arithmetic_ahead(1)
-        {
-            let expression = expression?;
-            self.advance()?;
-            return Ok(Kind::Arithmetic(expression));
-        }
-        self.open.push("(");
-        self.advance()?;
-        let list = self.body()?;
-        self.expect_operator(")")?;
-        self.open.pop();
-        Ok(Kind::Subshell(Arc::new(list)))
-    }
-
-    fn conditional(&mut self) -> Result<Kind, SyntaxError> {
-        self.open.push("if");
-        let mut branches = Vec::new();
-        let mut otherwise = List::default();
-        loop {
-            self.advance()?;
-            let condition = self.body()?;
-            self.expect_word("then")?;
-            branches.push((condition, self.body()?));
-            if !self.is_word("elif") {
-                break;
-            }
-        }
-        if self.is_word("else") {
-            self.advance()?;
-            otherwise = self.body()?;
-        }
-        self.expect_word("fi")?;
-        self.open.pop();
-        Ok(Kind::If {
-            branches,
-            otherwise,
-        })
-    }
-
-    fn repeated(&mut self, word: &'static str) -> Result<Kind, SyntaxError> {
-        self.open.push(word);
-        self.advance()?;
-        let condition = self.body()?;
-        let body = self.do_group()?;
-        self.open.pop();
-        Ok(Kind::While {
-            until: word == "until",
-            condition,
-            body,
-        })
-    }
-
-    fn do_group(&mut self) -> Result<List, SyntaxError> {
-        self.expect_word("do")?;
-        let body = self.body()?;
-        self.expect_word("done")?;
-        Ok(body)
-    }
-
-    fn for_loop(&mut self) -> Result<Kind, SyntaxError> {
-        self.advance()?;
-        let name = self.take_name()?;
-        self.open.push("for");
-        self.skip_newlines()?;
-        let mut words = None;
-        if self.is_word("in") {
-            self.advance()?;
-            let mut list = Vec::new();
-            while let Token::Word(_) = self.token {
-                list.push(self.take_word()?);
-            }
-            words = Some(list);
-            if !self.is_operator(";") && self.token != Token::Newline {
-                return Err(self.unexpected());
-            }
-        }
-        if self.is_operator(";") {
-            self.advance()?;
-        }
-        self.skip_newlines()?;
-        let body = self.do_group()?;
-        self.open.pop();
-        Ok(Kind::For { name, words, body })
-    }
-
-    fn case(&mut self) -> Result<Kind, SyntaxError> {
-        self.advance()?;
-        let word = self.take_word()?;
-        self.open.push("case");
-        self.skip_newlines()?;
-        self.expect_word("in")?;
-        self.skip_newlines()?;
-        let mut arms = Vec::new();
-        while !self.is_word("esac") {
-            if self.is_operator("(") {
-                self.advance()?;
-            }
-            let mut patterns = vec![self.take_word()?];
-            while self.is_operator("|") {
-                self.advance()?;
-                patterns.push(self.take_word()?);
-            }
-            self.expect_operator(")")?;
-            arms.push((patterns, self.list()?));
-            if self.is_operator(";;") {
-                self.advance()?;
-                self.skip_newlines()?;
-            } else if !self.is_word("esac") {
-                return Err(self.unexpected());
-            }
-        }
-        self.advance()?;
-        self.open.pop();
-        Ok(Kind::Case { word, arms })
-    }
-
-    fn condition(&mut self) -> Result<Kind, SyntaxError> {
-        self.open.push("[[");
-        let mut words = Vec::new();
-        self.advance()?;
-        while !self.is_word("]]") {
-            match &self.token {
-                Token::Word(word) => words.push(word.clone()),
-                Token::Operator(operator @ ("&&" | "||" | "(" | ")" | "<" | ">")) => {
-                    words.push(Word(vec![Piece::Plain((*operator).to_owned())]));
-                }
-                Token::Newline => {}
-                _ => return Err(self.unexpected()),
-            }
-            self.advance()?;
-        }
-        self.advance()?;
-        self.open.pop();
-        Ok(Kind::Condition(words))
-    }
-
-    fn function_word(&mut self) -> Result<Kind, SyntaxError> {
-        self.advance()?;
-        let name = self.take_name()?;
-        if self.is_operator("(") {
-            self.advance()?;
-            self.expect_operator(")")?;
-        }
-        self.function_body(name)
-    }
-
-    fn function_body(&mut self, name: String) -> Result<Kind, SyntaxError> {
-        self.skip_newlines()?;
-        let body = Arc::new(self.command()?);
-        Ok(Kind::Function { name, body })
     }
 
     fn simple(&mut self, line: u32) -> Result<Command, SyntaxError> {
