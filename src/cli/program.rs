@@ -1,11 +1,14 @@
 //! Reads the command line, runs one command, and maps what came of it to an exit code.
 
-use crate::cli::args::Cli;
+use crate::cli::args::{Cli, Command};
 use crate::cli::environment::Environment;
 use crate::cli::error::{Rejection, chain};
 use crate::cli::exit_code::Exit;
 use crate::cli::terminal::Terminal;
+use crate::cli::{audit, report, restore, review, scenario, virtual_handset};
+use anyhow::Context as _;
 use clap::Parser as _;
+use std::future::Future;
 use std::process::ExitCode;
 
 /// The whole program.
@@ -28,16 +31,29 @@ pub fn main() -> ExitCode {
     let terminal = Terminal::new(cli.color, cli.quiet, &environment);
     let outcome = run(cli, &environment, terminal);
     outcome
-        .unwrap_or_else(|error| report(&error, terminal))
+        .unwrap_or_else(|error| tell(&error, terminal))
         .into()
 }
 
-fn run(_cli: Cli, _environment: &Environment, _terminal: Terminal) -> anyhow::Result<Exit> {
-    Ok(Exit::Pass)
+fn run(cli: Cli, environment: &Environment, terminal: Terminal) -> anyhow::Result<Exit> {
+    match cli.command {
+        Command::Audit(args) => wait(audit::audit(args, environment, terminal)),
+        Command::Restore(args) => wait(restore::restore(args, environment, terminal)),
+        Command::Virtual(args) => wait(virtual_handset::serve(args, terminal)),
+        Command::Review(args) => review::review(&args, terminal),
+        Command::Report(args) => report::report(&args, terminal),
+        Command::Scenario(args) => scenario::scenario(&args, terminal),
+    }
+}
+
+fn wait(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::runtime::Runtime::new()
+        .context("no threads can be started")?
+        .block_on(work)
 }
 
 /// Tells the operator what went wrong, and how the process ends.
-fn report(error: &anyhow::Error, terminal: Terminal) -> Exit {
+fn tell(error: &anyhow::Error, terminal: Terminal) -> Exit {
     terminal.error(&format!("error: {}", chain(error)));
     let rejection = error.downcast_ref::<Rejection>();
     if let Some(hint) = rejection.and_then(|rejection| rejection.hint.as_ref()) {

@@ -1,0 +1,199 @@
+//! From selectors to transports: the one place that knows every way to reach a handset.
+
+use crate::adapters::adb::{HostConfig, connect};
+use crate::adapters::adb_keys::AdbKey;
+use crate::adapters::adb_server::{AdbServer, AdbServerTransport};
+use crate::adapters::tcp;
+use crate::adapters::virtual_handset::firmware::model::Firmware;
+use crate::adapters::virtual_handset::{VirtualHandset, VirtualOptions};
+use crate::cli::args::Handsets;
+use crate::cli::environment::Environment;
+use crate::cli::error::Rejection;
+use crate::cli::firmware;
+use crate::cli::terminal::Terminal;
+use crate::base::causes::causes;
+use crate::ports::BoxFuture;
+use crate::ports::clock::Clock;
+use crate::ports::lister::{Lister, Selector};
+use crate::ports::signer::Signer;
+use crate::ports::transport::{Transport, TransportError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The selectors given, or the one that `ANDROID_SERIAL` names.
+pub(crate) fn selectors(
+    args: &Handsets,
+    environment: &Environment,
+) -> Result<Vec<Selector>, Rejection> {
+    let mut selectors = args.selectors.clone();
+    if selectors.is_empty() {
+        let serial = environment.serial.clone().ok_or_else(|| {
+            Rejection::usage("no handset is named")
+                .hint("add `--handset virtual:redmi-1s-2014-08` to try it without hardware, or `--handset server:SERIAL`")
+        })?;
+        selectors.push(Selector::Server(serial));
+    }
+    let mut seen = BTreeSet::new();
+    for selector in &selectors {
+        // Two virtual handsets of one firmware are two handsets.
+        if !seen.insert(selector) && !selector.is_virtual() {
+            return Err(Rejection::usage(format!("the handset `{selector}` is named twice")));
+        }
+    }
+    Ok(selectors)
+}
+
+/// A folder name for each selector: fit for any file system, each once.
+pub(crate) fn folder_names(selectors: &[Selector]) -> Vec<String> {
+    let mut used = BTreeSet::new();
+    let name = |selector: &Selector| {
+        let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let text: String = selector.to_string().chars().map(keep).collect();
+        let base: String = text.trim_matches(['-', '.']).chars().take(80).collect();
+        let mut name = base.clone();
+        for number in 2.. {
+            if used.insert(name.clone()) {
+                break;
+            }
+            name = format!("{base}-{number}");
+        }
+        name
+    };
+    selectors.iter().map(name).collect()
+}
+
+/// How long a handset on the network may take to accept a connection.
+const DIAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a handset shows its owner beside our key.
+const KEY_NAME: &str = "phonehome@localhost";
+
+/// Opens transports to the handsets of one command.
+pub(crate) struct HandsetLister {
+    clock: Arc<dyn Clock>,
+    terminal: Terminal,
+    /// By the name in the selector.
+    firmwares: BTreeMap<String, Firmware>,
+    seed: u64,
+    adb_server: String,
+    own_key: Option<PathBuf>,
+    vendor_keys: Vec<PathBuf>,
+}
+
+impl HandsetLister {
+    /// Reads every firmware that a selector names, so that mistakes in them are told first.
+    pub(crate) fn new(
+        selectors: &[Selector],
+        seed: u64,
+        environment: &Environment,
+        clock: Arc<dyn Clock>,
+        terminal: Terminal,
+    ) -> Result<Self, Rejection> {
+        let mut firmwares = BTreeMap::new();
+        for selector in selectors {
+            if let Selector::Virtual(name) = selector {
+                firmwares.insert(name.clone(), firmware::load(name, terminal)?);
+            }
+        }
+        Ok(Self {
+            clock,
+            terminal,
+            firmwares,
+            seed,
+            adb_server: environment.adb_server.clone(),
+            own_key: environment.home.as_ref().map(|home| home.join(".android/adbkey")),
+            vendor_keys: environment.vendor_keys.clone(),
+        })
+    }
+
+    async fn attach_virtual(&self, name: &str) -> Result<Arc<dyn Transport>, TransportError> {
+        let selector = format!("virtual:{name}");
+        let firmware = self.firmwares.get(name).ok_or_else(|| TransportError::Unreachable {
+            selector: selector.clone(),
+            reason: "no such firmware was loaded".to_owned(),
+        })?;
+        let options = VirtualOptions {
+            serial: None,
+            seed: self.seed,
+            clock: Arc::clone(&self.clock),
+        };
+        let handset = VirtualHandset::new(firmware.clone(), options);
+        let link = handset.connect();
+        let config = HostConfig::new(selector, Vec::new());
+        let transport = connect(link, config, Arc::clone(&self.clock)).await?;
+        Ok(Arc::new(transport))
+    }
+
+    async fn attach_tcp(&self, address: &str) -> Result<Arc<dyn Transport>, TransportError> {
+        let selector = format!("tcp:{address}");
+        let link = tcp::dial(address, &selector, DIAL_LIMIT, &*self.clock).await?;
+        let mut config = HostConfig::new(selector.clone(), self.signers(&selector).await?);
+        let terminal = self.terminal;
+        config.on_owner_wanted = Some(Arc::new(move || {
+            terminal.note(&format!("`{selector}` asks its owner: allow USB debugging from this computer?"));
+        }));
+        let transport = connect(link, config, Arc::clone(&self.clock)).await?;
+        Ok(Arc::new(transport))
+    }
+
+    /// Our keys: the user's own, made if there is none, and those of `ADB_VENDOR_KEYS`.
+    async fn signers(&self, selector: &str) -> Result<Vec<Arc<dyn Signer>>, TransportError> {
+        let (own, more) = (self.own_key.clone(), self.vendor_keys.clone());
+        // Making a key takes seconds of computing.
+        let loaded = tokio::task::spawn_blocking(move || {
+            let own = own.map(|path| AdbKey::load_or_create(&path, KEY_NAME));
+            let more = more.iter().map(|path| AdbKey::load(path, KEY_NAME));
+            let keys = own.into_iter().chain(more);
+            keys.map(|key| key.map(|key| Arc::new(key) as Arc<dyn Signer>)).collect::<Result<Vec<_>, _>>()
+        });
+        let unusable = |reason: String| TransportError::Unreachable {
+            selector: selector.to_owned(),
+            reason,
+        };
+        let loaded = loaded.await.map_err(|error| unusable(error.to_string()))?;
+        loaded.map_err(|error| unusable(causes(&error)))
+    }
+}
+
+impl Lister for HandsetLister {
+    fn attach<'a>(
+        &'a self,
+        selector: &'a Selector,
+    ) -> BoxFuture<'a, Result<Arc<dyn Transport>, TransportError>> {
+        Box::pin(async move {
+            match selector {
+                Selector::Virtual(name) => self.attach_virtual(name).await,
+                Selector::Tcp(address) => self.attach_tcp(address).await,
+                Selector::Server(serial) => {
+                    let server = AdbServer::new(&self.adb_server, Arc::clone(&self.clock));
+                    let transport = AdbServerTransport::attach(server, serial, &selector.to_string()).await?;
+                    Ok(Arc::new(transport) as Arc<dyn Transport>)
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_names_are_fit_for_files_and_differ() {
+        let selectors = [
+            Selector::Virtual("android-14".to_owned()),
+            Selector::Virtual("android-14".to_owned()),
+            Selector::Virtual("../../etc/passwd".to_owned()),
+            Selector::Tcp("[::1]:5555".to_owned()),
+        ];
+        let expected = [
+            "virtual-android-14",
+            "virtual-android-14-2",
+            "virtual-..-..-etc-passwd",
+            "tcp---1--5555",
+        ];
+        assert_eq!(folder_names(&selectors), expected);
+    }
+}
