@@ -56,7 +56,10 @@ pub(crate) async fn audit(
         given,
     };
     let names: Vec<String> = request.handsets.iter().map(|h| h.name.clone()).collect();
-    let variants = request.scenarios.iter().map(|s| s.scenario.variants().len());
+    let variants = request
+        .scenarios
+        .iter()
+        .map(|s| s.scenario.variants().len());
     let watcher = progress::watcher(terminal, &names, variants.sum());
     let world = World {
         lister: Arc::new(lister),
@@ -95,18 +98,28 @@ fn run_handsets(
     let mut handsets = Vec::new();
     for (selector, name) in selectors.iter().zip(names) {
         let grants = if selector.is_virtual() {
-            Permission::ALL.iter().map(|(_, permission)| *permission).collect()
+            Permission::ALL
+                .iter()
+                .map(|(_, permission)| *permission)
+                .collect()
         } else {
             granted.clone()
         };
         let missing: Vec<&str> = needed.difference(&grants).map(|p| p.name()).collect();
         if !missing.is_empty() {
-            let message = format!("the plan for `{selector}` needs grants that it lacks: {}", missing.join(", "));
+            let message = format!(
+                "the plan for `{selector}` needs grants that it lacks: {}",
+                missing.join(", ")
+            );
             let all: Vec<&str> = needed.iter().map(|p| p.name()).collect();
             return Err(Rejection::usage(message).hint(format!("add `--allow {}`", all.join(","))));
         }
         let selector = selector.clone();
-        handsets.push(RunHandset { selector, name, grants });
+        handsets.push(RunHandset {
+            selector,
+            name,
+            grants,
+        });
     }
     Ok(handsets)
 }

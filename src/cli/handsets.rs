@@ -5,13 +5,13 @@ use crate::adapters::adb_keys::AdbKey;
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport};
 use crate::adapters::tcp;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
-use crate::adapters::virtual_handset::{VirtualHandset, VirtualOptions};
+use crate::adapters::virtual_handset::handset::VirtualHandset;
+use crate::base::causes::causes;
 use crate::cli::args::Handsets;
 use crate::cli::environment::Environment;
 use crate::cli::error::Rejection;
 use crate::cli::firmware;
 use crate::cli::terminal::Terminal;
-use crate::base::causes::causes;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::lister::{Lister, Selector};
@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// The selectors given, or the one that `ANDROID_SERIAL` names.
 pub(crate) fn selectors(
@@ -39,7 +40,9 @@ pub(crate) fn selectors(
     for selector in &selectors {
         // Two virtual handsets of one firmware are two handsets.
         if !seen.insert(selector) && !selector.is_virtual() {
-            return Err(Rejection::usage(format!("the handset `{selector}` is named twice")));
+            return Err(Rejection::usage(format!(
+                "the handset `{selector}` is named twice"
+            )));
         }
     }
     Ok(selectors)
@@ -49,7 +52,13 @@ pub(crate) fn selectors(
 pub(crate) fn folder_names(selectors: &[Selector]) -> Vec<String> {
     let mut used = BTreeSet::new();
     let name = |selector: &Selector| {
-        let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let keep = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        };
         let text: String = selector.to_string().chars().map(keep).collect();
         let base: String = text.trim_matches(['-', '.']).chars().take(80).collect();
         let mut name = base.clone();
@@ -76,6 +85,8 @@ pub(crate) struct HandsetLister {
     terminal: Terminal,
     /// By the name in the selector.
     firmwares: BTreeMap<String, Firmware>,
+    /// Virtual handsets stay on until the command ends.
+    powered: Mutex<Vec<VirtualHandset>>,
     seed: u64,
     adb_server: String,
     own_key: Option<PathBuf>,
@@ -101,26 +112,34 @@ impl HandsetLister {
             clock,
             terminal,
             firmwares,
+            powered: Mutex::default(),
             seed,
             adb_server: environment.adb_server.clone(),
-            own_key: environment.home.as_ref().map(|home| home.join(".android/adbkey")),
+            own_key: environment
+                .home
+                .as_ref()
+                .map(|home| home.join(".android/adbkey")),
             vendor_keys: environment.vendor_keys.clone(),
         })
     }
 
     async fn attach_virtual(&self, name: &str) -> Result<Arc<dyn Transport>, TransportError> {
         let selector = format!("virtual:{name}");
-        let firmware = self.firmwares.get(name).ok_or_else(|| TransportError::Unreachable {
+        let firmware = self
+            .firmwares
+            .get(name)
+            .ok_or_else(|| TransportError::Unreachable {
+                selector: selector.clone(),
+                reason: "no such firmware was loaded".to_owned(),
+            })?;
+        let clock = Arc::clone(&self.clock);
+        let handset = firmware::start(firmware.clone(), None, self.seed, clock);
+        let handset = handset.map_err(|error| TransportError::Unreachable {
             selector: selector.clone(),
-            reason: "no such firmware was loaded".to_owned(),
+            reason: causes(&error),
         })?;
-        let options = VirtualOptions {
-            serial: None,
-            seed: self.seed,
-            clock: Arc::clone(&self.clock),
-        };
-        let handset = VirtualHandset::new(firmware.clone(), options);
         let link = handset.connect();
+        self.powered.lock().await.push(handset);
         let config = HostConfig::new(selector, Vec::new());
         let transport = connect(link, config, Arc::clone(&self.clock)).await?;
         Ok(Arc::new(transport))
@@ -132,7 +151,9 @@ impl HandsetLister {
         let mut config = HostConfig::new(selector.clone(), self.signers(&selector).await?);
         let terminal = self.terminal;
         config.on_owner_wanted = Some(Arc::new(move || {
-            terminal.note(&format!("`{selector}` asks its owner: allow USB debugging from this computer?"));
+            terminal.note(&format!(
+                "`{selector}` asks its owner: allow USB debugging from this computer?"
+            ));
         }));
         let transport = connect(link, config, Arc::clone(&self.clock)).await?;
         Ok(Arc::new(transport))
@@ -146,7 +167,8 @@ impl HandsetLister {
             let own = own.map(|path| AdbKey::load_or_create(&path, KEY_NAME));
             let more = more.iter().map(|path| AdbKey::load(path, KEY_NAME));
             let keys = own.into_iter().chain(more);
-            keys.map(|key| key.map(|key| Arc::new(key) as Arc<dyn Signer>)).collect::<Result<Vec<_>, _>>()
+            keys.map(|key| key.map(|key| Arc::new(key) as Arc<dyn Signer>))
+                .collect::<Result<Vec<_>, _>>()
         });
         let unusable = |reason: String| TransportError::Unreachable {
             selector: selector.to_owned(),
@@ -168,7 +190,8 @@ impl Lister for HandsetLister {
                 Selector::Tcp(address) => self.attach_tcp(address).await,
                 Selector::Server(serial) => {
                     let server = AdbServer::new(&self.adb_server, Arc::clone(&self.clock));
-                    let transport = AdbServerTransport::attach(server, serial, &selector.to_string()).await?;
+                    let transport =
+                        AdbServerTransport::attach(server, serial, &selector.to_string()).await?;
                     Ok(Arc::new(transport) as Arc<dyn Transport>)
                 }
             }

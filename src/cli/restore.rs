@@ -2,6 +2,7 @@
 
 use crate::adapters::fs_store::FsStore;
 use crate::adapters::system_clock::SystemClock;
+use crate::base::causes::causes;
 use crate::base::text::printable;
 use crate::cli::args::Restore;
 use crate::cli::environment::Environment;
@@ -9,7 +10,6 @@ use crate::cli::exit_code::Exit;
 use crate::cli::handsets::HandsetLister;
 use crate::cli::selector::parse_selector;
 use crate::cli::terminal::Terminal;
-use crate::base::causes::causes;
 use crate::engine::journal_file::JournalContents;
 use crate::engine::recovery::{self, close, resume};
 use crate::engine::session::Session;
@@ -33,7 +33,10 @@ pub(crate) async fn restore(
         let contents = match unfinished.contents {
             Ok(contents) => contents,
             Err(error) => {
-                terminal.error(&format!("error: `{name}` cannot be acted on: {}", causes(&error)));
+                terminal.error(&format!(
+                    "error: `{name}` cannot be acted on: {}",
+                    causes(&error)
+                ));
                 exits.push(Exit::NeedsRestoring);
                 continue;
             }
@@ -55,7 +58,10 @@ pub(crate) async fn restore(
         }
     }
     if exits.is_empty() {
-        terminal.result(&format!("nothing to restore below `{}`\n", args.out.display()))?;
+        terminal.result(&format!(
+            "nothing to restore below `{}`\n",
+            args.out.display()
+        ))?;
     }
     Ok(Exit::most_urgent(exits))
 }
@@ -84,14 +90,23 @@ impl Desk<'_> {
             return Ok(Some(Exit::Pass));
         }
         let by_serial = !named.is_empty();
-        let selectors = if by_serial { named.to_vec() } else { vec![recorded] };
+        let selectors = if by_serial {
+            named.to_vec()
+        } else {
+            vec![recorded]
+        };
         for selector in selectors {
             let session = self.attach(&selector).await?;
             if session.serial().unwrap_or_default() == contents.header.serial {
-                return self.put_back(name, contents, &session, &selector).await.map(Some);
+                return self
+                    .put_back(name, contents, &session, &selector)
+                    .await
+                    .map(Some);
             }
             if !by_serial {
-                anyhow::bail!("another handset answers at `{selector}`; name the right one with `--handset`");
+                anyhow::bail!(
+                    "another handset answers at `{selector}`; name the right one with `--handset`"
+                );
             }
         }
         Ok(None)
@@ -101,7 +116,13 @@ impl Desk<'_> {
     async fn attach(&self, selector: &Selector) -> anyhow::Result<Session> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let selectors = [selector.clone()];
-        let lister = HandsetLister::new(&selectors, 0, self.environment, Arc::clone(&clock), self.terminal)?;
+        let lister = HandsetLister::new(
+            &selectors,
+            0,
+            self.environment,
+            Arc::clone(&clock),
+            self.terminal,
+        )?;
         let transport = lister.attach(selector).await?;
         let grants = Permission::ALL.iter().map(|(_, permission)| *permission);
         Ok(Session::attach(transport, clock, grants.collect()).await?)
@@ -117,10 +138,12 @@ impl Desk<'_> {
         let record = resume(self.runs, session, name, contents).await?;
         let shown = |words: &str| printable(words, 300).into_owned();
         for words in &record.restored {
-            self.terminal.result(&format!("{selector}: done: {}\n", shown(words)))?;
+            self.terminal
+                .result(&format!("{selector}: done: {}\n", shown(words)))?;
         }
         for words in &record.needs_restoring {
-            self.terminal.error(&format!("{selector}: not done: {}", shown(words)));
+            self.terminal
+                .error(&format!("{selector}: not done: {}", shown(words)));
         }
         Ok(if record.needs_restoring.is_empty() {
             Exit::Pass

@@ -1,7 +1,6 @@
 //! `phonehome virtual`: a virtual handset as an adbd that any adb client can use.
 
 use crate::adapters::system_clock::SystemClock;
-use crate::adapters::virtual_handset::{VirtualHandset, VirtualOptions};
 use crate::cli::args::Virtual;
 use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
@@ -19,18 +18,20 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
         let hint = "a virtual handset lets anyone in who connects; add `--expose` if that is meant";
         return Err(Rejection::usage(message).hint(hint).into());
     }
-    let options = VirtualOptions {
-        serial: args.serial,
-        seed: args.seed,
-        clock: Arc::new(SystemClock::new()),
-    };
-    let handset = VirtualHandset::new(firmware, options);
+    let clock = Arc::new(SystemClock::new());
+    let handset = firmware::start(firmware, args.serial, args.seed, clock)?;
     let address = handset.listen(args.listen).await.map_err(|error| {
-        Rejection::failure(format!("cannot listen on `{}`: {}", args.listen, plain(&error)))
-            .hint("name another address with `--listen`; port 0 takes a free one")
+        Rejection::failure(format!(
+            "cannot listen on `{}`: {}",
+            args.listen,
+            plain(&error)
+        ))
+        .hint("name another address with `--listen`; port 0 takes a free one")
     })?;
     terminal.result(&format!("listening on {address}\n"))?;
-    terminal.note(&format!("use it: adb connect {address}, or phonehome audit … --handset tcp:{address}"));
+    terminal.note(&format!(
+        "use it: adb connect {address}, or phonehome audit … --handset tcp:{address}"
+    ));
     signals::interrupted().await;
     Ok(Exit::Pass)
 }

@@ -35,7 +35,8 @@ pub struct Executor {
 
 /// Drives the handset to the end of the request, or to the first failure that leaves it unusable.
 pub async fn execute(executor: Executor) {
-    if let Err(error) = executor.run().await {
+    // Boxed at each level: inline, the futures of a whole run are larger than a thread's stack.
+    if let Err(error) = Box::pin(executor.run()).await {
         executor.tell(What::Failed(error)).await;
     }
     executor.tell(What::Finished).await;
@@ -78,7 +79,7 @@ impl Executor {
                 persona,
                 packages: packages.clone(),
             };
-            scenario_run.execute().await?;
+            Box::pin(scenario_run.execute()).await?;
         }
         Ok(())
     }

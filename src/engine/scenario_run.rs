@@ -57,7 +57,7 @@ impl ScenarioRun<'_> {
             if self.executor.is_cancelled() || failed.is_some() {
                 break;
             }
-            let result = self.variant(&variant, &detector).await;
+            let result = Box::pin(self.variant(&variant, &detector)).await;
             failed = result.lost.clone();
             done.push((variant, result));
             let (record, _) = self.judge(&done);
@@ -92,7 +92,7 @@ impl ScenarioRun<'_> {
             folder: Folder::new(Arc::clone(&self.executor.world.runs), path),
         };
         run.tell_start(self.index).await;
-        run.execute().await
+        Box::pin(run.execute()).await
     }
 
     /// Why the scenario cannot be run on this handset; `None` when it can.

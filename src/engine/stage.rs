@@ -14,6 +14,7 @@ use crate::engine::journal_file::FileJournal;
 use crate::engine::observe::{Observation, Stop};
 use crate::engine::perform::{perform, switch};
 use crate::engine::variant_run::VariantRun;
+use crate::ports::BoxFuture;
 use crate::ports::clock::within;
 use crate::scenario::matrix::Packets;
 use crate::scenario::step::{Act, Changes, Step};
@@ -201,7 +202,7 @@ impl<'a> Stage<'a> {
     /// Gives the handset time for what the last act sets off.
     async fn settle(&mut self) -> Result<(), Stop> {
         let passing = idle::pass(self.run.session, SETTLE, &mut self.seen.sockets);
-        let passed = guarded(self.run, PATIENCE, passing).await?;
+        let passed = guarded(self.run, PATIENCE, Box::pin(passing)).await?;
         passed.map(|_| ()).map_err(|error| Stop::failed(&error))
     }
 
@@ -232,7 +233,7 @@ impl<'a> Stage<'a> {
             step: &id,
         };
         let switching = switch(self.run.scene(), &mut actor, &toggle.name, state);
-        let switched = guarded(self.run, PATIENCE, switching).await?;
+        let switched = guarded(self.run, PATIENCE, Box::pin(switching)).await?;
         self.seen.switched(&toggle.name, state, &switched);
         Ok(self.seen.step_ends(&switched)?)
     }
@@ -261,7 +262,7 @@ impl<'a> Stage<'a> {
             step: &step.id,
         };
         let performing = perform(self.run.scene(), &mut actor, step, &mut self.seen.sockets);
-        let performed = guarded(self.run, limit, performing).await?;
+        let performed = guarded(self.run, limit, Box::pin(performing)).await?;
         // A step that failed does not end the variant while the handset answers: what leaves after it
         // is evidence all the same.
         self.seen.step_ends(&performed)?;
@@ -283,16 +284,22 @@ impl<'a> Stage<'a> {
         data_encoding::HEXLOWER.encode(&Sha256::digest(text))
     }
 
-    async fn limited<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, Stop> {
-        guarded(self.run, limit, work).await
+    async fn limited<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T> + Send,
+    ) -> Result<T, Stop> {
+        guarded(self.run, limit, Box::pin(work)).await
     }
 }
 
 /// Work with a limit, which the operator can cut short.
+///
+/// The work is boxed: inline, the futures of a whole variant are larger than a thread's stack.
 async fn guarded<T>(
     run: &VariantRun<'_>,
     limit: Duration,
-    work: impl Future<Output = T>,
+    work: BoxFuture<'_, T>,
 ) -> Result<T, Stop> {
     let clock = &*run.executor.world.clock;
     let done = cancellable(run, within(clock, limit, "the handset", work)).await?;

@@ -160,10 +160,10 @@ impl VariantRun<'_> {
             }
         };
         let mut stage = Stage::new(self, journal, observation);
-        stage.play().await;
-        let (seen, changes_unknown) = stage.leave().await;
+        Box::pin(stage.play()).await;
+        let (seen, changes_unknown) = Box::pin(stage.leave()).await;
         self.tell_step("restore").await;
-        result.restore = self.put_back(journal, result).await;
+        result.restore = Box::pin(self.put_back(journal, result)).await;
         result.restore.needs_restoring.extend(changes_unknown);
         self.tell_step("analyse").await;
         result.observed = seen.analyse(self.detector, &self.folder).await;
