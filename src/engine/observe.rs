@@ -306,7 +306,7 @@ impl Observation {
                 names: self.marks.clone(),
             }),
             owners: self.sockets.owners(),
-            handset_addresses: Vec::new(),
+            handset_addresses: self.sockets.addresses(),
         };
         let mut capture = folder.open(packets::FILE).map_err(|error| causes(&error))?;
         let detector = Arc::clone(detector);

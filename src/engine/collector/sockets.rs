@@ -13,8 +13,8 @@ use crate::evidence::gap::{Gap, Observer};
 use crate::ports::BoxFuture;
 use crate::ports::store::{Appender, StoreError};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 /// The evidence file: one line of JSON for each socket and owner, when first seen.
 pub const FILE: &str = "sockets.jsonl";
@@ -117,6 +117,14 @@ impl SocketCollector {
             },
         };
         self.owners.iter().map(owner).collect()
+    }
+
+    /// The handset's own addresses, as its sockets show them.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let local = self.owners.keys().map(|(_, local, _)| local.ip());
+        let known: BTreeSet<IpAddr> = local.filter(|ip| !ip.is_unspecified()).collect();
+        known.into_iter().collect()
     }
 
     /// What was missed.
