@@ -22,35 +22,35 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// The scenario of the founding case.
-pub const OPT_IN: &str = concat!(
+pub(crate) const OPT_IN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/scenarios/xiaomi-cloud-messaging-opt-in.yaml"
 );
 
 /// A folder of its own for one test: HOME, runs, goldens, files.
-pub struct Bench {
-    pub folder: TempDir,
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file of the test's own; its path.
-    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).expect("a file for the test");
         path
     }
 
     /// The program, run in the folder with nothing of the user's environment.
-    pub fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_phonehome"));
         program
             .current_dir(self.folder.path())
@@ -63,13 +63,16 @@ impl Bench {
     }
 
     /// Runs the program to its end.
-    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ended {
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Ended {
         let output = self.program().args(arguments).output();
         Ended::new(output.expect("the program starts"))
     }
 
     /// The record of the one run in `runs/`.
-    pub fn record(&self) -> serde_json::Value {
+    pub(crate) fn record(&self) -> serde_json::Value {
         let runs = self.path("runs");
         let mut records: Vec<PathBuf> = fs::read_dir(&runs)
             .expect("a folder of runs")
@@ -82,7 +85,7 @@ impl Bench {
     }
 
     /// All goldens and pending goldens below `folder`, by name.
-    pub fn goldens(&self, folder: &str) -> Vec<(String, String)> {
+    pub(crate) fn goldens(&self, folder: &str) -> Vec<(String, String)> {
         let root = self.path(folder);
         let mut found = Vec::new();
         collect(&root, &root, &mut found);
@@ -108,14 +111,14 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
 }
 
 /// How the program ended.
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
-    pub fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
         Self {
             code: output.status.code(),
@@ -126,7 +129,7 @@ impl Ended {
 
     /// Fails the test with everything the program printed unless it ended with `code`.
     #[track_caller]
-    pub fn expect_code(&self, code: i32) -> &Self {
+    pub(crate) fn expect_code(&self, code: i32) -> &Self {
         assert_eq!(
             self.code,
             Some(code),
@@ -139,13 +142,13 @@ impl Ended {
 }
 
 /// `phonehome virtual` as a process, which ends with the test.
-pub struct VirtualProcess {
-    pub child: Child,
-    pub address: String,
+pub(crate) struct VirtualProcess {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 impl VirtualProcess {
-    pub fn start(bench: &Bench, firmware: &str) -> Self {
+    pub(crate) fn start(bench: &Bench, firmware: &str) -> Self {
         let mut child = bench
             .program()
             .args(["virtual", firmware, "--listen", "127.0.0.1:0", "--quiet"])
@@ -163,7 +166,7 @@ impl VirtualProcess {
     }
 
     /// Ends it as `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it has ended");
     }
@@ -179,7 +182,7 @@ impl Drop for VirtualProcess {
 
 /// Whether a test goes on without something that is not on this machine. Writes past the harness's
 /// capture, so that a skip is seen; where every skip is forbidden it fails.
-pub fn skip(test: &str, why: &str) {
+pub(crate) fn skip(test: &str, why: &str) {
     assert!(
         std::env::var_os("PHONEHOME_NO_SKIP").is_none(),
         "{test} may not be skipped here: {why}"
@@ -188,7 +191,7 @@ pub fn skip(test: &str, why: &str) {
 }
 
 /// The path of a program, if this machine has it.
-pub fn which(program: &str) -> Option<PathBuf> {
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
@@ -196,14 +199,14 @@ pub fn which(program: &str) -> Option<PathBuf> {
 }
 
 /// A port that nobody listens on.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
 /// Runs each line of `script` as root on the handset at `address`, over a connection of its own;
 /// what they print, without times.
-pub fn root_shell(address: &str, script: &str) -> String {
+pub(crate) fn root_shell(address: &str, script: &str) -> String {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -238,6 +241,6 @@ pub fn root_shell(address: &str, script: &str) -> String {
 }
 
 /// The text of a file.
-pub fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).expect("a file that can be read")
 }

@@ -48,7 +48,7 @@ impl HostConfig {
             selector: selector.into(),
             signers,
             banner_timeout: Duration::from_secs(10),
-            owner_timeout: Duration::from_secs(60),
+            owner_timeout: Duration::from_secs(30),
             open_timeout: Duration::from_secs(10),
             on_owner_wanted: None,
         }

@@ -22,8 +22,15 @@ impl Sampler for NoSampling {
     }
 }
 
-/// The longest stretch, in seconds. A wait is cut into about 32 of them, each a second at least.
+/// The shortest stretch, in seconds: a socket shows its owner while it is open, and apps keep theirs
+/// for some seconds after an answer.
+const SHORTEST_STRETCH: u64 = 2;
+
+/// The longest stretch, in seconds.
 const LONGEST_STRETCH: u64 = 60;
+
+/// Into how many stretches a long wait is cut at most, unless that makes them too long.
+const STRETCHES: u64 = 1800;
 
 /// A clock that advanced by more than this beyond a stretch is told: the handset was suspended.
 const JUMP: Duration = Duration::from_secs(5);
@@ -65,7 +72,7 @@ pub(crate) async fn pass(
     duration: Duration,
     sampler: &mut dyn Sampler,
 ) -> Result<Passed, ActError> {
-    let stretch = (duration.as_secs() / 32).clamp(1, LONGEST_STRETCH);
+    let stretch = (duration.as_secs() / STRETCHES).clamp(SHORTEST_STRETCH, LONGEST_STRETCH);
     let start = uptime(session, 0).await?;
     let mut now = start;
     let mut passed = Passed::default();
