@@ -14,6 +14,7 @@ use crate::scenario::permission::Permission;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -155,6 +156,7 @@ pub struct Session {
     properties: Properties,
     version: Version,
     root: RootAccess,
+    used_root: AtomicBool,
 }
 
 impl Session {
@@ -203,6 +205,7 @@ impl Session {
             properties,
             version,
             root,
+            used_root: AtomicBool::new(false),
         })
     }
 
@@ -248,6 +251,12 @@ impl Session {
 
     /// The command line that runs `command` as root from the shell.
     pub fn root_command(&self, command: &str) -> Result<String, SessionError> {
+        let wrapped = self.wrapped(command)?;
+        self.used_root.store(true, Ordering::Relaxed);
+        Ok(wrapped)
+    }
+
+    fn wrapped(&self, command: &str) -> Result<String, SessionError> {
         if !self.grants.contains(&Permission::Root) {
             return Err(SessionError::NotGranted);
         }
@@ -301,7 +310,13 @@ impl Session {
     /// Whether commands can run as root, grant included.
     #[must_use]
     pub fn has_root(&self) -> bool {
-        self.root_command("id").is_ok()
+        self.wrapped("id").is_ok()
+    }
+
+    /// Whether a command was made to run as root since this was last asked.
+    #[must_use]
+    pub fn take_used_root(&self) -> bool {
+        self.used_root.swap(false, Ordering::Relaxed)
     }
 
     /// How commands run as root.

@@ -17,6 +17,7 @@ use crate::engine::variant_run::VariantRun;
 use crate::ports::BoxFuture;
 use crate::ports::clock::within;
 use crate::scenario::matrix::Packets;
+use crate::scenario::permission::Permission;
 use crate::scenario::step::{Act, Changes, Step};
 use crate::scenario::toggle::{Toggle, ToggleState};
 use sha2::{Digest as _, Sha256};
@@ -61,6 +62,8 @@ impl<'a> Stage<'a> {
 
     /// Plays the variant to its end, or to what stops it.
     pub(crate) async fn play(&mut self) {
+        // What an earlier variant, or the probing before it, used is not this one's.
+        let _ = self.run.session.take_used_root();
         if let Err(stop) = self.try_play().await {
             self.seen.stop(&stop);
         }
@@ -83,6 +86,9 @@ impl<'a> Stage<'a> {
         if let Some(collector) = self.logs.take() {
             let missed = collector.stop().await;
             self.seen.gaps(missed.into_iter().collect());
+        }
+        if self.run.session.take_used_root() {
+            self.seen.permissions.insert(Permission::Root);
         }
         (self.seen, self.changes_unknown)
     }

@@ -64,11 +64,11 @@ pub fn disclosures(
 }
 
 /// Groups the flows of `analysis` by app, host, protection and application. Name lookups are left
-/// out: they say where an app wants to go, and it then goes there or not.
+/// out: they say where an app wants to go, and it then goes there or not. So are flows without a word.
 #[must_use]
 pub fn destinations(analysis: &Analysis, redactor: &mut Redactor) -> Vec<DestinationRecord> {
     let mut groups: BTreeMap<_, DestinationRecord> = BTreeMap::new();
-    let flows = analysis.flows.iter();
+    let flows = analysis.flows.iter().filter(|flow| has_payload(flow));
     for flow in flows.filter(|flow| flow.application != Application::Dns) {
         let key = (
             redactor.apply(&app_label(flow.app.as_ref())),
@@ -93,6 +93,13 @@ pub fn destinations(analysis: &Analysis, redactor: &mut Redactor) -> Vec<Destina
         group.bytes_in = group.bytes_in.saturating_add(flow.bytes_in);
     }
     groups.into_values().collect()
+}
+
+/// Whether anything was said. The end of a connection that was open before the capture began is a
+/// flow without a word; whether there is one depends on the second in which the capture began.
+#[must_use]
+pub const fn has_payload(flow: &Flow) -> bool {
+    flow.bytes_out > 0 || flow.bytes_in > 0
 }
 
 /// Whether a flow carried bytes off the handset that could not be read.

@@ -5,6 +5,7 @@
 
 use crate::evidence::flow::{Flow, Protection};
 use crate::outcome::app_label::app_label;
+use crate::outcome::disclosure::has_payload;
 use crate::outcome::observed::Observed;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,7 +60,7 @@ impl Traffic {
             return traffic;
         };
         let flows: BTreeMap<u32, &Flow> = analysis.flows.iter().map(|f| (f.id, f)).collect();
-        for flow in &analysis.flows {
+        for flow in analysis.flows.iter().filter(|flow| has_payload(flow)) {
             traffic.add(Some(flow), spoke(flow));
         }
         for finding in &analysis.findings {

@@ -164,7 +164,8 @@ fn programs(world: &mut World, old: bool) -> Result<(), FileError> {
             own(world, name, "/system/bin", 0o755)?;
         }
     }
-    if firmware.root == Root::Su {
+    // A superuser app's, or the one that AOSP puts on userdebug builds.
+    if firmware.root != Root::None {
         own(world, "su", "/system/xbin", 0o6755)?;
     }
     Ok(())

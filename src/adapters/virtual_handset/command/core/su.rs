@@ -1,14 +1,26 @@
 //! `su` as labs install it: `su`, `su -c command`, `su user command`.
 
 use super::super::lookup::shell;
+use crate::adapters::virtual_handset::firmware::model::Root;
 use crate::adapters::virtual_handset::kernel::process::{Process, Stop};
 use crate::adapters::virtual_handset::kernel::user::{ROOT, SHELL, User, id_of};
+use crate::android::quote::quote;
 
 /// Becomes another user, root unless one is named, and runs a shell or a command.
 pub(crate) async fn su(process: &mut Process) -> Result<u8, Stop> {
     let may = matches!(process.user.uid, ROOT | SHELL);
     if !may {
         process.complain("su: permission denied\n").await?;
+        return Ok(1);
+    }
+    let is_aosp = process
+        .handset
+        .with(|world| world.firmware.root == Root::Adb);
+    let first = process.arguments.get(1).cloned().unwrap_or_default();
+    if is_aosp && first.starts_with('-') {
+        // AOSP's own knows no options: `su [WHO [COMMAND…]]` (system/extras/su/su.cpp).
+        let said = format!("su: invalid uid/gid '{first}'\n");
+        process.complain(said).await?;
         return Ok(1);
     }
     let mut uid = ROOT;
@@ -41,7 +53,11 @@ pub(crate) async fn su(process: &mut Process) -> Result<u8, Stop> {
     if rest.first().is_some_and(|word| word == "-c") {
         rest.remove(0);
     }
-    if command.is_none() && !rest.is_empty() {
+    if command.is_none() && is_aosp && !rest.is_empty() {
+        // AOSP's own runs the words as they are.
+        let words: Vec<_> = rest.iter().map(|word| quote(word)).collect();
+        command = Some(words.join(" "));
+    } else if command.is_none() && !rest.is_empty() {
         command = Some(rest.join(" "));
     } else if let (Some(command), false) = (command.as_mut(), rest.is_empty()) {
         command.push(' ');
