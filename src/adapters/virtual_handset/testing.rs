@@ -114,3 +114,49 @@ pub(crate) fn run_with(userland: Userland, user: User, script: &str, input: &str
         run_as(&handset, user, script, input).await
     })
 }
+
+/// Runs every case of a file and compares what it printed; all that differ are told.
+pub(crate) fn check_cases(userland: Userland, text: &str) {
+    let cases = cases(text);
+    assert!(cases.len() > 5, "the file holds too few cases");
+    let mut differ = Vec::new();
+    for (script, expected) in cases {
+        let ran = run(userland, &script);
+        if ran != expected {
+            differ.push(format!(
+                "{script}\nexpected {expected:#?}\nfound {ran:#?}\n"
+            ));
+        }
+    }
+    let (count, text) = (differ.len(), differ.join("\n"));
+    assert!(differ.is_empty(), "{count} differ:\n{text}");
+}
+
+/// Cases are apart by an empty line. `$` begins a line of the script, `>` one of standard output, `!` one of
+/// standard error, `=` the exit code; a backslash at the end of what is printed says that it had no line end.
+fn cases(text: &str) -> Vec<(String, Ran)> {
+    let mut cases = Vec::new();
+    for case in text.split("\n\n").skip(1) {
+        let mut script = Vec::new();
+        let mut ran = Ran {
+            stdout: String::new(),
+            stderr: String::new(),
+            code: 0,
+        };
+        for line in case.lines() {
+            let (mark, rest) = line.split_at(1);
+            let printed = match rest.strip_suffix('\\') {
+                Some(part) => part.to_owned(),
+                None => format!("{rest}\n"),
+            };
+            match mark {
+                "$" => script.push(rest),
+                ">" => ran.stdout.push_str(&printed),
+                "!" => ran.stderr.push_str(&printed),
+                _ => ran.code = rest.parse().unwrap(),
+            }
+        }
+        cases.push((script.join("\n"), ran));
+    }
+    cases
+}

@@ -6,5 +6,6 @@ pub(crate) mod format;
 pub(crate) mod install;
 pub(crate) mod lookup;
 pub(crate) mod names;
+mod regex;
 pub(crate) mod registry;
 mod support;

@@ -133,6 +133,8 @@ pub(crate) fn executable(bytes: &[u8]) -> Executable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::virtual_handset::firmware::model::Userland;
+    use crate::adapters::virtual_handset::testing::check_cases;
 
     #[test]
     fn every_name_has_its_program() {
@@ -148,6 +150,11 @@ mod tests {
         {
             assert!(program(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn commands_do_what_toybox_does() {
+        check_cases(Userland::Toybox14, include_str!("cases/toybox.txt"));
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub(super) fn options(
                 options.given.push((letter, value));
                 break;
             } else {
-                return Err(format!("Unknown option '{letter}'"));
+                return Err(format!("Unknown option '{letter}{}'", chars.as_str()));
             }
         }
     }

@@ -18,7 +18,7 @@ const MAX_PATH: usize = 4096;
 /// Nodes of one file system.
 const MAX_NODES: usize = 200_000;
 /// Bytes of all files of one handset.
-const DEFAULT_QUOTA: u64 = 1 << 30;
+const DEFAULT_QUOTA: u64 = 512 << 20;
 
 /// One mounted file system.
 #[derive(Clone, Debug)]

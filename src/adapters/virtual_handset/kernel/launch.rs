@@ -133,6 +133,7 @@ impl Handset {
             descriptors: launch.descriptors,
             control,
             seen,
+            transfers: 0,
         };
         let end = Arc::new(End::default());
         let running = Running {

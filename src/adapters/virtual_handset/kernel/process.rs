@@ -58,6 +58,8 @@ pub(crate) struct Process {
     pub(crate) descriptors: Descriptors,
     pub(super) control: Arc<Control>,
     pub(super) seen: u64,
+    /// Reads and writes since others last had their turn.
+    pub(super) transfers: u32,
 }
 
 /// What others hold of a process: how to end it, whoever it waits for.
@@ -179,6 +181,7 @@ impl Process {
 
     /// Writes to a descriptor, whole. A closed one fails, as in a shell.
     pub(crate) async fn write_to(&mut self, number: u32, mut bytes: Bytes) -> Result<(), Stop> {
+        self.take_turns().await;
         let Some(descriptor) = self.descriptors.get(&number).cloned() else {
             return Err(Stop::Output(FileError::BadDescriptor));
         };
@@ -256,6 +259,7 @@ impl Process {
         number: u32,
         limit: usize,
     ) -> Result<Result<Bytes, FileError>, Stop> {
+        self.take_turns().await;
         self.check()?;
         let Some(descriptor) = self.descriptors.get(&number).cloned() else {
             return Ok(Err(FileError::BadDescriptor));
@@ -277,6 +281,14 @@ impl Process {
             Descriptor::Directory => Err(FileError::IsDirectory),
             Descriptor::Writer(_) | Descriptor::TerminalOutput(..) => Err(FileError::BadDescriptor),
         })
+    }
+
+    /// Lets other tasks run now and then: not every transfer waits for somebody.
+    async fn take_turns(&mut self) {
+        self.transfers = self.transfers.wrapping_add(1);
+        if self.transfers.is_multiple_of(32) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Fails once a signal is pending. A long computation asks now and then.

@@ -93,56 +93,10 @@ async fn run_text(shell: &mut Shell<'_>, text: &str, replace: bool) -> Result<u8
 #[cfg(test)]
 mod tests {
     use crate::adapters::virtual_handset::firmware::model::Userland;
-    use crate::adapters::virtual_handset::testing::{Ran, run};
-
-    /// A case of the file: the script, and what it must do.
-    fn cases(text: &str) -> Vec<(String, Ran)> {
-        text.split("\n\n")
-            .skip(1)
-            .map(|case| {
-                let (mut script, mut stdout, mut stderr, mut code) =
-                    (Vec::new(), String::new(), String::new(), 0);
-                for line in case.lines() {
-                    let (mark, rest) = line.split_at(1);
-                    let printed = match rest.strip_suffix('\\') {
-                        Some(part) => part.to_owned(),
-                        None => format!("{rest}\n"),
-                    };
-                    match mark {
-                        "$" => script.push(rest),
-                        ">" => stdout.push_str(&printed),
-                        "!" => stderr.push_str(&printed),
-                        _ => code = rest.parse().unwrap(),
-                    }
-                }
-                let ran = Ran {
-                    stdout,
-                    stderr,
-                    code,
-                };
-                (script.join("\n"), ran)
-            })
-            .collect()
-    }
+    use crate::adapters::virtual_handset::testing::check_cases;
 
     #[test]
     fn scripts_do_what_mksh_r59_does() {
-        let cases = cases(include_str!("cases/mksh-r59.txt"));
-        assert!(cases.len() > 100);
-        let mut differ = Vec::new();
-        for (script, expected) in cases {
-            let ran = run(Userland::Toybox14, &script);
-            if ran != expected {
-                differ.push(format!(
-                    "{script}\nexpected {expected:#?}\nfound {ran:#?}\n"
-                ));
-            }
-        }
-        assert!(
-            differ.is_empty(),
-            "{} differ:\n{}",
-            differ.len(),
-            differ.join("\n")
-        );
+        check_cases(Userland::Toybox14, include_str!("cases/mksh-r59.txt"));
     }
 }

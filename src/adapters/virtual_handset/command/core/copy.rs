@@ -19,7 +19,7 @@ pub(super) async fn cp(process: &mut Process) -> Result<u8, Stop> {
     let read = options(&process.arguments, "rRpafdHLPvin", "", &[], false);
     let (operands, options) = match &read {
         Ok(options) if options.operands.len() >= 2 => (options.operands.clone(), options),
-        Ok(_) => return process.usage("Needs 2 arguments").await,
+        Ok(_) => return process.refuse("Needs 2 arguments", 1).await,
         Err(problem) => return process.usage(problem).await,
     };
     let recursive = options.has('r') || options.has('R') || options.has('a');
@@ -62,7 +62,7 @@ pub(super) async fn cp(process: &mut Process) -> Result<u8, Stop> {
             continue;
         }
         if let Err((name, error)) = copy(process, source, &target, keep, 0).await? {
-            code = bad(process, &name, error).await?;
+            code = process.refuse(&format!("{name}: {error}"), 1).await?;
         }
     }
     Ok(code)
@@ -187,7 +187,7 @@ pub(super) async fn mv(process: &mut Process) -> Result<u8, Stop> {
                 .await?;
             return Ok(255);
         }
-        Ok(_) => return process.usage("Needs 2 arguments").await,
+        Ok(_) => return process.refuse("Needs 2 arguments", 1).await,
         Err(problem) => return process.usage(&problem).await,
     };
     let Some((destination, sources)) = operands.split_last() else {

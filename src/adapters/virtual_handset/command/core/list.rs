@@ -273,7 +273,7 @@ impl Widths {
 fn size_text(metadata: &Metadata, human: bool) -> String {
     match metadata.device {
         Some((major, minor)) => format!("{major},{minor:4}"),
-        None if human => metadata.len.to_string(),
+        None if human => super::storage::human(metadata.len),
         None => metadata.len.to_string(),
     }
 }

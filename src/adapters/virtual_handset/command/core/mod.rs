@@ -2,12 +2,21 @@
 
 pub(crate) mod applets;
 mod copy;
+mod digest;
+mod dump;
 mod file;
+mod find;
+mod grep;
 mod identity;
 mod job;
 mod list;
 mod owner;
 mod path;
 mod process_list;
+mod sed;
+mod sort;
+mod storage;
 pub(crate) mod su;
+mod text;
 mod time;
+mod xargs;
