@@ -40,6 +40,8 @@ pub struct FileJournal {
     appender: Box<dyn Appender>,
     next: u64,
     open: BTreeMap<UndoId, Undo>,
+    /// The last line may lack its end: what follows must begin with one.
+    is_torn: bool,
 }
 
 impl FileJournal {
@@ -54,6 +56,7 @@ impl FileJournal {
             appender,
             next: 0,
             open: BTreeMap::new(),
+            is_torn: false,
         };
         journal.write(header)?;
         Ok(journal)
@@ -65,15 +68,12 @@ impl FileJournal {
         name: &str,
         contents: JournalContents,
     ) -> Result<Self, JournalError> {
-        let mut appender = store.append(name).map_err(JournalError::NotWritten)?;
-        if contents.ends_torn {
-            // The torn line is closed, so that what follows stands on lines of its own.
-            appender.append(b"\n").map_err(JournalError::NotWritten)?;
-        }
+        let appender = store.append(name).map_err(JournalError::NotWritten)?;
         Ok(Self {
             appender,
             next: contents.next,
             open: contents.open,
+            is_torn: contents.ends_torn,
         })
     }
 
@@ -85,9 +85,18 @@ impl FileJournal {
     }
 
     fn write(&mut self, line: &impl Serialize) -> Result<(), JournalError> {
-        let mut bytes = serde_json::to_vec(line).map_err(JournalError::NotEncodable)?;
+        let json = serde_json::to_vec(line).map_err(JournalError::NotEncodable)?;
+        // A torn line is closed, so that what follows stands on a line of its own.
+        let mut bytes = if self.is_torn {
+            vec![b'\n']
+        } else {
+            Vec::new()
+        };
+        bytes.extend(json);
         bytes.push(b'\n');
         let written = self.appender.append(&bytes);
+        // A disk that is full takes part of a line.
+        self.is_torn = written.is_err();
         written
             .and_then(|()| self.appender.sync())
             .map_err(JournalError::NotWritten)
@@ -170,7 +179,7 @@ pub fn read_journal(bytes: &[u8]) -> Result<JournalContents, JournalReadError> {
             Ok(Line::Done { id }) => {
                 contents.open.remove(&id);
             }
-            // A line torn by an earlier crash and closed by `resume`.
+            // A line torn by a crash or a full disk, and closed by what was written next.
             Err(source) if source.is_eof() => {}
             Err(source) => {
                 let line = index + 1;
@@ -184,6 +193,10 @@ pub fn read_journal(bytes: &[u8]) -> Result<JournalContents, JournalReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::store::StoreError;
+    use std::io;
+    use std::path::PathBuf;
+    use std::sync::{Arc, Mutex};
 
     fn header() -> JournalHeader {
         JournalHeader {
@@ -245,6 +258,60 @@ mod tests {
         bytes.extend_from_slice(&serde_json::to_vec(&Line::Done { id: UndoId(0) }).unwrap());
         bytes.push(b'\n');
         assert!(read_journal(&bytes).unwrap().open.is_empty());
+    }
+
+    /// A disk on which there is room for so many bytes.
+    struct FullDisk {
+        written: Arc<Mutex<Vec<u8>>>,
+        room: Arc<Mutex<usize>>,
+    }
+
+    impl Appender for FullDisk {
+        fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+            let mut room = self.room.lock().unwrap();
+            let taken = bytes.len().min(*room);
+            *room -= taken;
+            self.written.lock().unwrap().extend(&bytes[..taken]);
+            if taken == bytes.len() {
+                return Ok(());
+            }
+            Err(StoreError::Io {
+                action: "append to",
+                path: PathBuf::from("journal.jsonl"),
+                source: io::ErrorKind::StorageFull.into(),
+            })
+        }
+
+        fn sync(&mut self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_follows_a_full_disk_can_be_read_back() {
+        let line = serde_json::to_vec(&wifi(1, false)).unwrap().len();
+        for room in 0..=line {
+            let written = Arc::new(Mutex::new(text(&[wifi(0, true)])));
+            let left = Arc::new(Mutex::new(room));
+            let contents = read_journal(&written.lock().unwrap()).unwrap();
+            let mut journal = FileJournal {
+                appender: Box::new(FullDisk {
+                    written: Arc::clone(&written),
+                    room: Arc::clone(&left),
+                }),
+                next: contents.next,
+                open: contents.open,
+                is_torn: contents.ends_torn,
+            };
+            journal.intend(Undo::Wifi { on: false }).unwrap_err();
+            *left.lock().unwrap() = usize::MAX;
+            journal.done(UndoId(0)).unwrap();
+            journal.intend(Undo::HangUp).unwrap();
+            let contents = read_journal(&written.lock().unwrap())
+                .unwrap_or_else(|error| panic!("room for {room}: {error}"));
+            let open: Vec<Undo> = contents.open.into_values().collect();
+            assert_eq!(open, [Undo::HangUp], "room for {room}");
+        }
     }
 
     #[test]
