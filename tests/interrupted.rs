@@ -68,12 +68,17 @@ fn start(bench: &Bench, address: &str) -> Child {
 
 /// Waits until the last changing step of the run has ended.
 fn wait_for_changes(bench: &Bench) {
+    wait_for_idling(bench, 1);
+}
+
+/// Waits until so many variants have done all but their last step.
+fn wait_for_idling(bench: &Bench, variants: usize) {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         let transcripts = find(&bench.path("runs"), "transcript.jsonl");
         let idles =
             |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains(":idle"));
-        if transcripts.iter().any(idles) {
+        if transcripts.iter().filter(|path| idles(path)).count() >= variants {
             return;
         }
         thread::yield_now();
@@ -176,6 +181,39 @@ expect: [{ id: stays, never_sent: [imei] }]
         killed.elapsed()
     );
     ended.expect_code(4);
+}
+
+/// The disk fills up while a handset is changed: the run stops, and leaves nothing behind.
+#[test]
+fn a_run_that_cannot_be_recorded_restores_its_handsets() {
+    let bench = Bench::new();
+    let mut lost = VirtualProcess::start(&bench, "redmi-1s-2014-08");
+    let kept = VirtualProcess::start(&bench, "redmi-1s-2014-08");
+    let before = state(&bench, &kept.address);
+    let scenario = bench.file("scenario.yaml", SCENARIO);
+    let run = bench
+        .program()
+        .args(["audit", scenario.to_str().unwrap()])
+        .args(["--handset", &format!("tcp:{}", lost.address)])
+        .args(["--handset", &format!("tcp:{}", kept.address)])
+        .args(GRANTS)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_idling(&bench, 2);
+    let record = find(&bench.path("runs"), "run.json").remove(0);
+    fs::remove_file(&record).unwrap();
+    fs::create_dir(&record).unwrap();
+    lost.kill();
+    let ended = end(run);
+    ended.expect_code(6);
+    assert!(
+        ended.stdout.contains("the run cannot be recorded"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(state(&bench, &kept.address), before);
 }
 
 /// What `phonehome restore` is for: the harness is killed, the handset goes on.

@@ -1,10 +1,11 @@
 //! The dispatcher: the one owner of the run record. It takes events in the order they come, keeps
 //! the record on disk true after each that matters, and tells whoever watches.
 
-use crate::engine::event::{Event, What};
-use crate::outcome::run_record::{HandsetRecord, RunRecord, ScenarioRecord};
+use crate::base::causes::causes;
+use crate::engine::event::{CancelReason, Event, What};
+use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RunRecord, ScenarioRecord};
 use crate::ports::store::{Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// The run record's name inside the run's folder.
 pub const RECORD: &str = "run.json";
@@ -20,22 +21,23 @@ pub struct Dispatcher<'a> {
     pub store: &'a dyn Store,
     /// Who watches.
     pub watcher: Watcher,
+    /// Stops every executor.
+    pub stop: watch::Sender<Option<CancelReason>>,
 }
 
 impl Dispatcher<'_> {
     /// Takes events until every sender is gone. The record is on disk, whole, whenever this waits.
-    pub async fn dispatch(
-        mut self,
-        mut events: mpsc::Receiver<Event>,
-    ) -> Result<RunRecord, StoreError> {
-        self.save()?;
+    ///
+    /// When it cannot be written, the executors are stopped and waited for all the same: what they
+    /// changed must be put back.
+    pub async fn dispatch(mut self, mut events: mpsc::Receiver<Event>) -> RunRecord {
         while let Some(event) = events.recv().await {
             (self.watcher)(&event);
-            if self.apply(event) {
-                self.save()?;
+            if self.apply(event) && self.record.errors.is_empty() {
+                self.save();
             }
         }
-        Ok(self.record)
+        self.record
     }
 
     /// Whether the record changed.
@@ -55,8 +57,22 @@ impl Dispatcher<'_> {
         true
     }
 
-    fn save(&self) -> Result<(), StoreError> {
-        save(&self.record, self.store)
+    fn save(&mut self) {
+        if let Err(error) = save(&self.record, self.store) {
+            self.record.errors.push(not_recorded(&error));
+            let stop = |reason: &mut Option<CancelReason>| {
+                reason.get_or_insert(CancelReason::NotRecorded);
+            };
+            self.stop.send_modify(stop);
+        }
+    }
+}
+
+/// What the record, as it is shown, says of its own file.
+pub(crate) fn not_recorded(error: &StoreError) -> ErrorRecord {
+    ErrorRecord {
+        message: format!("the run cannot be recorded: {}", causes(error)),
+        hint: Some("what is shown here is not on the disk; make room there, run again".to_owned()),
     }
 }
 

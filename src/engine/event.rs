@@ -53,12 +53,15 @@ pub enum What {
 pub enum CancelReason {
     /// The operator pressed Ctrl-C, or the process was asked to end.
     Interrupted,
+    /// The run record cannot be written any more.
+    NotRecorded,
 }
 
 impl fmt::Display for CancelReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Interrupted => "interrupted by the operator",
+            Self::NotRecorded => "the run cannot be recorded any more",
         })
     }
 }

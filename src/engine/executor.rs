@@ -29,7 +29,7 @@ pub struct Executor {
     pub world: World,
     /// To the dispatcher.
     pub events: mpsc::Sender<Event>,
-    /// Turns to a reason when the operator wants the run to stop.
+    /// Turns to a reason when the run is to stop.
     pub cancelled: watch::Receiver<Option<CancelReason>>,
 }
 
@@ -49,7 +49,7 @@ impl Executor {
         let _ = self.events.send(Event { handset, what }).await;
     }
 
-    /// Whether the operator wants the run to stop.
+    /// Whether the run is to stop.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.borrow().is_some()
     }

@@ -1,9 +1,13 @@
 //! The one way in: scenarios on handsets, all handsets at the same time, one record out.
 
-use crate::engine::dispatcher::{Dispatcher, Watcher, save};
+use crate::base::causes::causes;
+use crate::engine::dispatcher::{Dispatcher, Watcher, not_recorded, save};
 use crate::engine::event::{CancelReason, Event, What};
 use crate::engine::executor::{self, Executor};
-use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RunRecord, ScenarioRecord};
+use crate::engine::recovery;
+use crate::outcome::run_record::{
+    ErrorRecord, HandsetRecord, RestoreRecord, RunRecord, ScenarioRecord,
+};
 use crate::persona::datum::Persona;
 use crate::ports::clock::Clock;
 use crate::ports::lister::{Lister, Selector};
@@ -73,54 +77,90 @@ pub struct World {
 }
 
 /// Runs everything that `request` asks for. The record is also in the run's folder, whole at any
-/// time. An error means that nothing can be recorded.
+/// time; one that could not be kept there to the end says so.
+///
+/// # Errors
+/// When the record cannot be written to begin with. Nothing was done then.
 pub async fn run(
     request: RunRequest,
     world: World,
     watcher: Watcher,
-    cancelled: watch::Receiver<Option<CancelReason>>,
+    mut cancelled: watch::Receiver<Option<CancelReason>>,
 ) -> Result<RunRecord, StoreError> {
     let record = blank(&request, &*world.clock);
+    save(&record, &*world.runs)?;
     let (sender, receiver) = mpsc::channel(EVENTS);
+    let (stop, stopped) = watch::channel(None);
     let request = Arc::new(request);
     let mut tasks = Vec::new();
     for (handset, asked) in request.handsets.iter().enumerate() {
-        let executor = Executor {
+        tasks.push(tokio::spawn(guarded(Executor {
             handset,
             asked: asked.clone(),
             request: Arc::clone(&request),
             world: world.clone(),
             events: sender.clone(),
-            cancelled: cancelled.clone(),
-        };
-        let events = sender.clone();
-        // A task of its own keeps a defect in one handset's run from spoiling the others'.
-        tasks.push(tokio::spawn(async move {
-            if tokio::spawn(executor::execute(executor)).await.is_err() {
-                let message = "phonehome itself failed while it drove this handset".to_owned();
-                let hint =
-                    Some("this is a defect; please report it with the run's folder".to_owned());
-                let what = What::Failed(ErrorRecord { message, hint });
-                // The dispatcher is gone only when the run is over.
-                let _ = events.send(Event { handset, what }).await;
-            }
-        }));
+            cancelled: stopped.clone(),
+        })));
     }
     drop(sender);
     let dispatcher = Dispatcher {
         record,
         store: &*world.runs,
         watcher,
+        stop: stop.clone(),
     };
-    let mut record = dispatcher.dispatch(receiver).await?;
+    let by_operator = cancelled.clone();
+    let forwarding = tokio::spawn(async move {
+        if let Ok(reason) = cancelled.wait_for(Option::is_some).await {
+            stop.send_replace(*reason);
+        }
+    });
+    let mut record = dispatcher.dispatch(receiver).await;
     for task in tasks {
         // The inner task's failure is in the record already.
         let _ = task.await;
     }
-    record.cancelled = cancelled.borrow().map(|reason| reason.to_string());
+    forwarding.abort();
+    record.cancelled = by_operator.borrow().map(|reason| reason.to_string());
     record.ended = Some(rfc3339(&*world.clock));
-    save(&record, &*world.runs)?;
+    if let Err(error) = save(&record, &*world.runs)
+        && record.errors.is_empty()
+    {
+        record.errors.push(not_recorded(&error));
+    }
     Ok(record)
+}
+
+/// Drives one handset. A task of its own keeps a defect in one handset's run from spoiling the
+/// others', and from hiding what it leaves on the handset.
+async fn guarded(executor: Executor) {
+    let (handset, events) = (executor.handset, executor.events.clone());
+    let folder = format!("{}/{}/", executor.request.id, executor.asked.name);
+    let runs = Arc::clone(&executor.world.runs);
+    if tokio::spawn(executor::execute(executor)).await.is_ok() {
+        return;
+    }
+    let failed = What::Failed(ErrorRecord {
+        message: "phonehome itself failed while it drove this handset".to_owned(),
+        hint: Some("this is a defect; please report it with the run's folder".to_owned()),
+    });
+    let needs_restoring = match recovery::unfinished(&*runs) {
+        Ok(found) => found
+            .iter()
+            .filter(|unfinished| unfinished.name.starts_with(&folder))
+            .flat_map(recovery::Unfinished::words)
+            .collect(),
+        Err(error) => vec![format!("its journals cannot be read: {}", causes(&error))],
+    };
+    let restored = What::Restored(RestoreRecord {
+        restored: Vec::new(),
+        needs_restoring,
+    });
+    for what in [failed, restored] {
+        // The dispatcher is gone only when the run is over.
+        let _ = events.send(Event { handset, what }).await;
+    }
 }
 
 /// The record of a run that has not begun.

@@ -316,13 +316,13 @@ async fn guarded<T>(
 async fn cancellable<T>(run: &VariantRun<'_>, work: impl Future<Output = T>) -> Result<T, Stop> {
     let mut cancelled = run.executor.cancelled.clone();
     let mut work = std::pin::pin!(work);
-    tokio::select! {
+    let reason = tokio::select! {
         biased;
-        _ = cancelled.wait_for(Option::is_some) => {}
+        reason = cancelled.wait_for(Option::is_some) => reason.ok().and_then(|reason| *reason),
         done = &mut work => return Ok(done),
-    }
+    };
     let clock = &*run.executor.world.clock;
-    let reason = Stop::Cancelled(CancelReason::Interrupted);
+    let reason = Stop::Cancelled(reason.unwrap_or(CancelReason::Interrupted));
     // Whether it ended in time or not, the run stops here; the journal knows what it began.
     let _ = within(clock, GRACE, "the act to end", work).await;
     Err(reason)
