@@ -44,7 +44,8 @@ pub(crate) fn render(
     let more = ordered.len().saturating_sub(MAX_SHOWN);
     if more > 0 {
         let word = if more == 1 { "problem" } else { "problems" };
-        shown += &format!("… and {more} more {word}\n");
+        // Writing to a string does not fail.
+        let _ = writeln!(shown, "… and {more} more {word}");
     }
     shown
 }

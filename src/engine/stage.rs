@@ -214,19 +214,19 @@ impl<'a> Stage<'a> {
 
     /// Reads what a toggle is before anything is touched.
     async fn find(&mut self, toggle: &Toggle, asked: ToggleState) -> Result<(), Stop> {
-        let Some(method) = toggle::choose(self.run.session, toggle) else {
+        let session = self.run.session;
+        let Some(method) = toggle::choose(session, toggle) else {
             let why = "this handset has no such setting that is known".to_owned();
-            return Ok(self
-                .seen
-                .found(&toggle.name, asked, None, &Reading::Unknown(why)));
+            let reading = Reading::Unknown(why);
+            self.seen.found(&toggle.name, asked, None, &reading);
+            return Ok(());
         };
-        let reading = self
-            .limited(PATIENCE, toggle::state(self.run.session, method))
-            .await?;
+        let reading = self.limited(PATIENCE, toggle::state(session, method));
+        let reading = reading.await?;
         let reading = reading.unwrap_or_else(|error| Reading::Unknown(causes(&error)));
-        Ok(self
-            .seen
-            .found(&toggle.name, asked, Some(&method.id), &reading))
+        self.seen
+            .found(&toggle.name, asked, Some(&method.id), &reading);
+        Ok(())
     }
 
     async fn switch(&mut self, toggle: &Toggle, state: ToggleState) -> Result<(), Stop> {

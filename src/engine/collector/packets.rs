@@ -219,7 +219,7 @@ async fn collect(
                 }
             },
             Ok(Some(Chunk::Exit(status))) => {
-                break status.map_or("ended".to_owned(), |status| format!("exit {status}"));
+                break status.map_or_else(|| "ended".to_owned(), |status| format!("exit {status}"));
             }
             Ok(None) => break "ended".to_owned(),
             Err(error) => break causes(&error),
