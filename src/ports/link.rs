@@ -1,7 +1,7 @@
 //! `Link`: what ADB packets travel on (TCP, in-process; later USB, TLS, a recorded transcript).
 
 use crate::ports::BoxFuture;
-use crate::wire::adb::packet::Packet;
+use crate::wire::adb::packet::{Packet, Sums};
 use std::io;
 use std::net::SocketAddr;
 use thiserror::Error;
@@ -28,8 +28,8 @@ pub trait LinkReader: Send {
 
 /// The sending half.
 pub trait LinkWriter: Send {
-    /// Sends one packet whole.
-    fn send(&mut self, packet: Packet) -> BoxFuture<'_, Result<(), LinkError>>;
+    /// Sends one packet whole, with or without its checksum.
+    fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>>;
 }
 
 /// Both halves of a link.

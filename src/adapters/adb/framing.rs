@@ -3,7 +3,7 @@
 
 use crate::ports::BoxFuture;
 use crate::ports::link::{Endpoints, Link, LinkError, LinkReader, LinkWriter};
-use crate::wire::adb::packet::{MAX_PAYLOAD, Packet, PacketDecoder};
+use crate::wire::adb::packet::{MAX_PAYLOAD, Packet, PacketDecoder, Sums};
 use bytes::Buf;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -81,9 +81,9 @@ struct PacketWriter<W> {
 }
 
 impl<W: AsyncWrite + Send + Unpin> LinkWriter for PacketWriter<W> {
-    fn send(&mut self, packet: Packet) -> BoxFuture<'_, Result<(), LinkError>> {
+    fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>> {
         Box::pin(async move {
-            let header = packet.header();
+            let header = packet.header(sums);
             let mut bytes = Buf::chain(header.as_slice(), packet.payload);
             let sent = self.writer.write_all_buf(&mut bytes).await;
             sent.map_err(LinkError::Io)?;
@@ -113,8 +113,8 @@ struct ObservedWriter {
 }
 
 impl LinkWriter for ObservedWriter {
-    fn send(&mut self, packet: Packet) -> BoxFuture<'_, Result<(), LinkError>> {
+    fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>> {
         (self.observer)(Direction::Out, packet.len_bytes());
-        self.writer.send(packet)
+        self.writer.send(packet, sums)
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 const USABLE_STATE: &str = "device";
 
 /// Features that this host makes use of.
-const FEATURES: [&str; 2] = ["shell_v2", "cmd"];
+const FEATURES: [&str; 3] = ["shell_v2", "cmd", "delayed_ack"];
 
 /// How to connect.
 #[derive(Clone)]

@@ -6,14 +6,17 @@ use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::connection::{Config, Connection};
 use crate::wire::adb::event::{ConnectionError, Event, StreamId};
-use crate::wire::adb::packet::{Command, Packet};
-use bytes::{Buf, Bytes};
+use crate::wire::adb::packet::{Command, Packet, Sums};
+use bytes::{Buf, Bytes, BytesMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::ReadBuf;
 use tokio::sync::Notify;
+
+/// Pieces below so many bytes are copied, others are passed on.
+const SMALL: usize = 4096;
 
 /// Bytes that crossed a link, headers included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,18 +60,54 @@ pub(super) enum Phase {
 struct Mailbox {
     phase: Phase,
     inbox: VecDeque<Bytes>,
+    /// What came after all of `inbox`, in small pieces.
+    small: BytesMut,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
 impl Mailbox {
-    const fn new(phase: Phase) -> Self {
+    fn new(phase: Phase) -> Self {
         Self {
             phase,
             inbox: VecDeque::new(),
+            small: BytesMut::new(),
             reader: None,
             writer: None,
         }
+    }
+
+    /// Keeps bytes that came. Small ones are copied together, so that what is kept costs little
+    /// more than its bytes, and no small piece keeps a large buffer alive.
+    fn put(&mut self, bytes: Bytes) {
+        if bytes.len() < SMALL {
+            self.small.extend_from_slice(&bytes);
+            return;
+        }
+        if !self.small.is_empty() {
+            self.inbox.push_back(self.small.split().freeze());
+        }
+        self.inbox.push_back(bytes);
+    }
+
+    /// Hands out bytes in order, and says how many.
+    fn take(&mut self, out: &mut ReadBuf<'_>) -> usize {
+        let mut taken = 0;
+        while out.remaining() > 0 {
+            if self.inbox.is_empty() && !self.small.is_empty() {
+                self.inbox.push_back(self.small.split().freeze());
+            }
+            let Some(chunk) = self.inbox.front_mut() else {
+                break;
+            };
+            let len = chunk.len().min(out.remaining());
+            out.put_slice(&chunk.split_to(len));
+            taken += len;
+            if !chunk.has_remaining() {
+                self.inbox.pop_front();
+            }
+        }
+        taken
     }
 
     fn wake(&mut self) {
@@ -162,13 +201,13 @@ impl Shared {
 
     async fn send_all(&self, mut writer: Box<dyn LinkWriter>) -> TransportError {
         loop {
-            let Some(packet) = self.lock().next_packet() else {
+            let Some((packet, sums)) = self.lock().next_packet() else {
                 self.outgoing.notified().await;
                 continue;
             };
             let len = u64::try_from(packet.len_bytes()).unwrap_or(u64::MAX);
             let (command, id) = (packet.command, packet.arg0);
-            if let Err(error) = writer.send(packet).await {
+            if let Err(error) = writer.send(packet, sums).await {
                 return of_link(&error);
             }
             self.bytes_out.fetch_add(len, Ordering::Relaxed);
@@ -224,17 +263,7 @@ impl State {
         let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) else {
             return Poll::Ready(Ok(()));
         };
-        let mut taken = 0;
-        while let Some(chunk) = mailbox.inbox.front_mut()
-            && out.remaining() > 0
-        {
-            let len = chunk.len().min(out.remaining());
-            out.put_slice(&chunk.split_to(len));
-            taken += len;
-            if !chunk.has_remaining() {
-                mailbox.inbox.pop_front();
-            }
-        }
+        let taken = mailbox.take(out);
         if taken > 0 || out.remaining() == 0 {
             self.connection.consumed(stream, taken);
             return Poll::Ready(Ok(()));
@@ -327,13 +356,15 @@ impl State {
         }
     }
 
-    fn next_packet(&mut self) -> Option<Packet> {
+    fn next_packet(&mut self) -> Option<(Packet, Sums)> {
         let packet = self.connection.poll_packet();
         self.in_flight = match &packet {
             Some(packet) if packet.command == Command::Write => Some(packet.arg0),
             _ => None,
         };
-        packet
+        let packet = packet?;
+        let sums = self.connection.sums(&packet);
+        Some((packet, sums))
     }
 
     /// The link has taken a packet.
@@ -381,7 +412,7 @@ impl State {
 
     fn deliver(&mut self, stream: StreamId, bytes: Bytes) {
         if let Some(mailbox) = self.mailboxes.get_mut(&stream.number()) {
-            mailbox.inbox.push_back(bytes);
+            mailbox.put(bytes);
             if let Some(waker) = mailbox.reader.take() {
                 waker.wake();
             }

@@ -14,7 +14,7 @@ use crate::ports::link::Link;
 use crate::ports::transport::{Transport, TransportError};
 use crate::wire::adb::banner::emit_device;
 use crate::wire::adb::event::OpenError;
-use crate::wire::adb::packet::{Command, Packet};
+use crate::wire::adb::packet::{Command, Packet, Sums};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -112,6 +112,14 @@ fn modern() -> DeviceConfig {
     }
 }
 
+/// As Android 14 has it.
+fn delayed() -> DeviceConfig {
+    DeviceConfig {
+        banner: emit_device("device", "n", "m", "d", &["shell_v2", "delayed_ack"]),
+        ..modern()
+    }
+}
+
 fn old() -> DeviceConfig {
     let none: [&str; 0] = [];
     DeviceConfig {
@@ -188,7 +196,7 @@ async fn exchange(mut stream: AdbStream, sent: &[u8]) {
 
 #[tokio::test]
 async fn echoes_on_old_and_new() {
-    for config in [old(), modern()] {
+    for config in [old(), modern(), delayed()] {
         let (transport, ..) = pair(config).await;
         let stream = transport.open_stream("echo:").await.unwrap();
         let sent: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
@@ -237,6 +245,24 @@ async fn a_slow_reader_stalls_only_itself_and_costs_little() {
     let mut buffer = [0; 50_000];
     flood.read_exact(&mut buffer).await.unwrap();
     assert_eq!(buffer, [7; 50_000]);
+}
+
+/// The window is what a handset can make us hold, in however small pieces it comes.
+#[tokio::test]
+async fn delayed_acks_bound_what_is_unread() {
+    let (transport, ..) = pair(delayed()).await;
+    let mut flood = transport.open_stream("flood:").await.unwrap();
+    let mut others = transport.open_stream("echo:").await.unwrap();
+    for _ in 0..500 {
+        others.write_all(b"between").await.unwrap();
+        others.read_exact(&mut [0; 7]).await.unwrap();
+    }
+    let window = 2 * 1024 * 1024;
+    let bytes_in = transport.traffic().bytes_in;
+    assert!((window..window + 100_000).contains(&bytes_in), "{bytes_in}");
+    let mut buffer = vec![0; 10_000_000];
+    flood.read_exact(&mut buffer).await.unwrap();
+    assert!(buffer.iter().all(|byte| *byte == 7));
 }
 
 #[tokio::test]
@@ -340,12 +366,12 @@ async fn a_flush_with_nothing_written_is_done() {
     let scripted = tokio::spawn(async move {
         far.reader.receive().await.unwrap();
         let banner = Packet::new(Command::Connect, 0x0100_0001, 4096, "device::".into());
-        far.writer.send(banner).await.unwrap();
+        far.writer.send(banner, Sums::Sent).await.unwrap();
         let open = far.reader.receive().await.unwrap();
         let okay = Packet::bare(Command::Okay, 1, open.arg0);
-        far.writer.send(okay).await.unwrap();
+        far.writer.send(okay, Sums::Sent).await.unwrap();
         let write = Packet::new(Command::Write, 1, open.arg0, "x".into());
-        far.writer.send(write).await.unwrap();
+        far.writer.send(write, Sums::Sent).await.unwrap();
         far
     });
     let transport = attach(of(near)).await.unwrap();
@@ -385,7 +411,7 @@ async fn every_wait_ends() {
 
     let (near, mut far) = in_process::pair();
     let banner = Packet::new(Command::Connect, 0x0100_0001, 4096, "device::".into());
-    far.writer.send(banner).await.unwrap();
+    far.writer.send(banner, Sums::Sent).await.unwrap();
     let clock = Arc::new(Switched::default());
     let transport = connect(near, host(), clock.clone()).await.unwrap();
     clock.stop();

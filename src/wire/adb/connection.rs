@@ -8,12 +8,9 @@
 
 use crate::wire::adb::event::{ConnectionError, Event, OpenError, StreamId};
 use crate::wire::adb::handshake::{Agreement, Handshake, TOKEN_LEN};
-use crate::wire::adb::packet::{Command, Packet};
-use crate::wire::adb::stream::{Credit, Phase, Stream};
+use crate::wire::adb::packet::{Command, Packet, Sums, VERSION_SKIP_CHECKSUM};
+use crate::wire::adb::stream::{Credit, Debt, Phase, Stream};
 use std::collections::{BTreeMap, VecDeque};
-
-/// `WRTE` packets a peer may have sent on one stream without an `OKAY`. AOSP sends one.
-const MAX_UNCONSUMED_PACKETS: usize = 8;
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub struct Config {
     pub version: u32,
     /// The largest payload accepted.
     pub max_payload: u32,
-    /// The banner as sent, at most 4096 bytes.
+    /// The banner as sent, at most 4096 bytes. Its features are what this side makes use of.
     pub banner: Vec<u8>,
     /// Bounds on what a peer can make us hold.
     pub limits: Limits,
@@ -54,6 +51,9 @@ pub struct Limits {
     pub max_backlog: usize,
     /// Bytes written to one stream that wait to be sent; at least one payload is always taken.
     pub max_unsent: usize,
+    /// With delayed ack, bytes that a peer may send ahead on one stream, and beyond them the rest
+    /// of one payload.
+    pub window: u32,
 }
 
 impl Default for Limits {
@@ -62,6 +62,7 @@ impl Default for Limits {
             max_streams: 1024,
             max_backlog: 16 * 1024,
             max_unsent: 256 * 1024,
+            window: 2 * 1024 * 1024,
         }
     }
 }
@@ -102,6 +103,22 @@ impl Connection {
         self.handshake.agreement()
     }
 
+    /// Whether a packet that leaves now needs its checksum. Greetings always have one: their
+    /// receiver may not know yet that it can do without.
+    #[must_use]
+    pub fn sums(&self, packet: &Packet) -> Sums {
+        let is_greeting = matches!(
+            packet.command,
+            Command::Connect | Command::Auth | Command::StartTls
+        );
+        match self.agreement() {
+            Some(agreed) if agreed.version >= VERSION_SKIP_CHECKSUM && !is_greeting => {
+                Sums::LeftOut
+            }
+            _ => Sums::Sent,
+        }
+    }
+
     /// Takes one packet from the link. After an error the connection is over.
     pub fn handle_packet(&mut self, packet: Packet) -> Result<(), ConnectionError> {
         let limit = self.config.max_payload;
@@ -121,7 +138,7 @@ impl Connection {
             Command::StartTls => {}
             _ if !self.handshake.is_online() => {}
             Command::Open => self.handle_open(&packet),
-            Command::Okay => self.handle_okay(&packet),
+            Command::Okay => self.handle_okay(&packet)?,
             Command::Write => self.handle_write(packet)?,
             Command::Close => self.handle_close(&packet),
         }
@@ -147,6 +164,7 @@ impl Connection {
                 continue;
             };
             let packet = Packet::new(Command::Write, id, stream.remote, payload);
+            self.queue(id);
             self.events.push_back(Event::Sent {
                 stream: StreamId(id),
             });
@@ -206,11 +224,12 @@ impl Connection {
         if self.streams.len() >= limit {
             return Err(OpenError::TooManyStreams { limit });
         }
-        let id = self.install(Stream::new(Phase::ExpectOpened, 0, Credit::NONE));
+        let (credit, debt) = self.flow(None);
+        let id = self.install(Stream::new(Phase::ExpectOpened, 0, credit, debt));
         // Up to Android 6, adbd overwrites the last byte with a NUL: there has to be one.
         let payload = [service.as_bytes(), b"\0"].concat();
-        self.control
-            .push_back(Packet::new(Command::Open, id, 0, payload.into()));
+        let open = Packet::new(Command::Open, id, debt.offered(), payload.into());
+        self.control.push_back(open);
         Ok(StreamId(id))
     }
 
@@ -221,8 +240,8 @@ impl Connection {
         };
         if requested.phase == Phase::ExpectDecision {
             requested.phase = Phase::Open;
-            requested.credit = Credit::FULL;
-            let okay = Packet::bare(Command::Okay, stream.0, requested.remote);
+            let offer = requested.debt.offer();
+            let okay = Packet::new(Command::Okay, stream.0, requested.remote, offer);
             self.control.push_back(okay);
         }
     }
@@ -254,12 +273,12 @@ impl Connection {
     }
 
     /// Says that so many bytes of [`Event::Received`] were read. The peer may send more when all
-    /// were.
+    /// were; with delayed ack, when a quarter of its window was.
     pub fn consumed(&mut self, stream: StreamId, len: usize) {
         if let Some(open) = self.streams.get_mut(&stream.0)
-            && open.consumed(len)
+            && let Some(payload) = open.consumed(len)
         {
-            let okay = Packet::bare(Command::Okay, stream.0, open.remote);
+            let okay = Packet::new(Command::Okay, stream.0, open.remote, payload);
             self.control.push_back(okay);
         }
     }
@@ -295,6 +314,16 @@ impl Connection {
         usize::try_from(agreed).unwrap_or(usize::MAX)
     }
 
+    /// How a new stream is paced; `offered` is what the peer's `OPEN` said, if the peer opened it.
+    fn flow(&self, offered: Option<u32>) -> (Credit, Debt) {
+        if self.agreement().is_some_and(|agreed| agreed.delayed_ack) {
+            let window = Debt::window(self.config.limits.window);
+            (Credit::Window(offered.unwrap_or(0).into()), window)
+        } else {
+            (Credit::Turn(offered.is_some()), Debt::TURN)
+        }
+    }
+
     fn handle_connect(&mut self, packet: &Packet) -> Result<(), ConnectionError> {
         let gone = core::mem::take(&mut self.streams);
         self.sendable.clear();
@@ -314,47 +343,56 @@ impl Connection {
         if remote == 0 {
             return;
         }
-        // A non-zero second argument asks for delayed ack, which we never offered.
+        // As in AOSP: bytes are offered where delayed ack was agreed, and only there.
+        let (credit, debt) = self.flow(Some(packet.arg1));
+        let is_mistaken = (packet.arg1 != 0) != (debt.offered() != 0);
         let is_full = self.streams.len() >= self.config.limits.max_streams;
-        if packet.arg1 != 0 || is_full || matches!(self.config.side, Side::Host { .. }) {
+        if is_mistaken || is_full || matches!(self.config.side, Side::Host { .. }) {
             self.control
                 .push_back(Packet::bare(Command::Close, 0, remote));
             return;
         }
         let name = packet.payload.split(|byte| *byte == 0).next();
         let service = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
-        let id = self.install(Stream::new(Phase::ExpectDecision, remote, Credit::NONE));
+        let id = self.install(Stream::new(Phase::ExpectDecision, remote, credit, debt));
         self.events.push_back(Event::OpenRequested {
             stream: StreamId(id),
             service,
         });
     }
 
-    fn handle_okay(&mut self, packet: &Packet) {
+    fn handle_okay(&mut self, packet: &Packet) -> Result<(), ConnectionError> {
         let (remote, id) = (packet.arg0, packet.arg1);
         if remote == 0 || id == 0 {
-            return;
+            return Ok(());
         }
         let Some(stream) = self.streams.get_mut(&id) else {
             self.control
                 .push_back(Packet::bare(Command::Close, id, remote));
-            return;
+            return Ok(());
         };
+        let len = packet.payload.len();
+        let mistaken = ConnectionError::BadAcknowledgement { len };
         match stream.phase {
             Phase::ExpectOpened => {
+                if !stream.credit.earn(&packet.payload) {
+                    return Err(mistaken);
+                }
                 stream.phase = Phase::Open;
                 stream.remote = remote;
-                stream.credit.earn();
                 self.events.push_back(Event::Opened {
                     stream: StreamId(id),
                 });
             }
             Phase::Open | Phase::Closing if stream.remote == remote => {
-                stream.credit.earn();
+                if !stream.credit.earn(&packet.payload) {
+                    return Err(mistaken);
+                }
                 self.queue(id);
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn handle_write(&mut self, packet: Packet) -> Result<(), ConnectionError> {
@@ -369,9 +407,8 @@ impl Connection {
         if !matches!(stream.phase, Phase::Open) {
             return Ok(());
         }
-        let unread = stream.received(packet.payload.len());
         let limit = usize::try_from(self.config.max_payload).unwrap_or(usize::MAX);
-        if unread.packets > MAX_UNCONSUMED_PACKETS || unread.bytes > limit.saturating_mul(2) {
+        if !stream.received(packet.payload.len(), limit) {
             return Err(ConnectionError::Overrun);
         }
         let stream = StreamId(id);
@@ -461,8 +498,26 @@ mod tests {
                 max_streams: 4,
                 max_backlog: 50,
                 max_unsent: 1000,
+                window: 10_000,
             },
         }
+    }
+
+    /// The same, for a side that has delayed ack.
+    fn delayed(side: Side, max_payload: u32) -> Config {
+        let mut config = config(side, max_payload);
+        config.banner.extend(match side {
+            Side::Host { .. } => &b"features=shell_v2,delayed_ack"[..],
+            Side::Device { .. } => b"features=cmd,delayed_ack",
+        });
+        config
+    }
+
+    fn online_delayed() -> (Connection, Connection) {
+        let mut host = Connection::new(delayed(Side::Host { keys: 0 }, 4096));
+        let mut device = Connection::new(delayed(Side::Device { auth: false }, 4096));
+        settle(&mut host, &mut device);
+        (host, device)
     }
 
     fn host() -> Connection {
@@ -628,6 +683,103 @@ mod tests {
         host.handle_packet(okay[0].clone()).unwrap();
         host.handle_packet(okay[0].clone()).unwrap();
         assert_eq!(packets(&mut host).len(), 1);
+    }
+
+    fn acknowledged(id: u32, remote: u32, bytes: i32) -> Packet {
+        let payload = Bytes::copy_from_slice(&bytes.to_le_bytes());
+        Packet::new(Command::Okay, id, remote, payload)
+    }
+
+    /// `delayed_ack.md` of AOSP: `OPEN` and the first `OKAY` offer bytes, later ones give them back.
+    #[test]
+    fn with_delayed_ack_bytes_are_acknowledged() {
+        let (mut host, mut device) = online_delayed();
+        let ours = host.open("x").unwrap();
+        let open = packets(&mut host);
+        let service = Bytes::from_static(b"x\0");
+        assert_eq!(open, [Packet::new(Command::Open, 1, 10_000, service)]);
+        device.handle_packet(open[0].clone()).unwrap();
+        let asked = events(&mut device);
+        let Some(Event::OpenRequested { stream, .. }) = asked.last() else {
+            panic!("{asked:?}");
+        };
+        device.serve(*stream);
+        let first = packets(&mut device);
+        assert_eq!(first, [acknowledged(1, 1, 10_000)]);
+        host.handle_packet(first[0].clone()).unwrap();
+
+        let mut lens = Vec::new();
+        for _ in 0..4 {
+            host.write(ours, &[1; 4096]);
+            lens.extend(packets(&mut host).iter().map(|packet| packet.payload.len()));
+        }
+        assert_eq!(lens, [4096, 4096, 10_000 - 2 * 4096]);
+        host.handle_packet(acknowledged(1, 1, -5)).unwrap();
+        assert_eq!(packets(&mut host), []);
+        host.handle_packet(acknowledged(1, 1, 6)).unwrap();
+        assert_eq!(packets(&mut host)[0].payload.len(), 1);
+        host.handle_packet(acknowledged(1, 1, i32::MIN)).unwrap();
+        assert_eq!(packets(&mut host), []);
+    }
+
+    #[test]
+    fn a_quarter_of_the_window_is_acknowledged_at_once() {
+        let (mut host, mut device) = online_delayed();
+        let (_, theirs) = opened(&mut host, &mut device);
+        let write = |len| Packet::new(Command::Write, 1, 1, vec![0; len].into());
+        device.handle_packet(write(4096)).unwrap();
+        device.consumed(theirs, 2499);
+        assert_eq!(packets(&mut device), []);
+        device.consumed(theirs, 1);
+        assert_eq!(packets(&mut device), [acknowledged(1, 1, 2500)]);
+        device.consumed(theirs, 1_000_000);
+        assert_eq!(packets(&mut device), []);
+        // AOSP sends a whole payload for its last byte of credit, and not more.
+        for _ in 0..3 {
+            device.handle_packet(write(4096)).unwrap();
+        }
+        let one_more = device.handle_packet(write(4096 - (4096 * 4 - 2500 - 10_000) + 1));
+        assert_eq!(one_more, Err(ConnectionError::Overrun));
+    }
+
+    #[test]
+    fn delayed_ack_is_spoken_where_both_have_it() {
+        let none = Packet::bare(Command::Okay, 1, 1);
+        let with = acknowledged(1, 1, 100);
+        let error = |len| Err(ConnectionError::BadAcknowledgement { len });
+        let (mut host, _) = online_delayed();
+        host.open("x").unwrap();
+        assert_eq!(host.handle_packet(none), error(0));
+        let (mut host, _) = online();
+        host.open("x").unwrap();
+        assert_eq!(host.handle_packet(with), error(4));
+
+        let (_, mut device) = online_delayed();
+        handle(&mut device, Command::Open, 7, 0, "x");
+        assert_eq!(packets(&mut device), [Packet::bare(Command::Close, 0, 7)]);
+        let mut host = Connection::new(delayed(Side::Host { keys: 0 }, 4096));
+        let mut device = self::device();
+        settle(&mut host, &mut device);
+        opened(&mut host, &mut device);
+        handle(&mut device, Command::Open, 7, 100, "x");
+        assert_eq!(packets(&mut device), [Packet::bare(Command::Close, 0, 7)]);
+    }
+
+    #[test]
+    fn checksums_are_left_out_when_both_sides_can_do_without() {
+        for (version, expected) in [(0x0100_0000, Sums::Sent), (0x0100_0001, Sums::LeftOut)] {
+            let mut old = config(Side::Device { auth: false }, 4096);
+            old.version = version;
+            let (mut host, mut device) = (host(), Connection::new(old));
+            let [greeting, write] =
+                [Command::Connect, Command::Write].map(|command| Packet::bare(command, 1, 1));
+            assert_eq!(host.sums(&write), Sums::Sent);
+            settle(&mut host, &mut device);
+            for side in [host, device] {
+                assert_eq!(side.sums(&write), expected);
+                assert_eq!(side.sums(&greeting), Sums::Sent);
+            }
+        }
     }
 
     #[test]
@@ -802,9 +954,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_packet_panics(received in prop::collection::vec(any_packet(), 0..80), auth in any::<bool>()) {
+        fn no_packet_panics(received in prop::collection::vec(any_packet(), 0..80), auth in any::<bool>(), is_delayed in any::<bool>()) {
+            let mut received = received;
+            if is_delayed {
+                let banner = Bytes::from_static(b"x::features=delayed_ack");
+                received.insert(0, Packet::new(Command::Connect, 0x0100_0001, 4096, banner));
+            }
             for side in [Side::Host { keys: 1 }, Side::Device { auth }] {
-                let mut connection = Connection::new(config(side, 4096));
+                let mut connection = Connection::new(delayed(side, 4096));
                 for packet in &received {
                     if connection.handle_packet(packet.clone()).is_err() {
                         break;
@@ -826,10 +983,14 @@ mod tests {
         /// Whatever is written on several streams, both ways, arrives whole and in order, however
         /// writes, reads and packets interleave.
         #[test]
-        fn streams_carry_what_is_written(steps in prop::collection::vec((0u8..6, 0usize..3, 1usize..700), 0..200)) {
+        fn streams_carry_what_is_written(steps in prop::collection::vec((0u8..6, 0usize..3, 1usize..700), 0..200), is_delayed in any::<bool>()) {
+            let with = |side, max_payload| Config {
+                limits: Limits { window: 900, ..config(side, 300).limits },
+                ..if is_delayed { delayed(side, max_payload) } else { config(side, max_payload) }
+            };
             let (mut host, mut device) = (
-                Connection::new(config(Side::Host { keys: 0 }, 256)),
-                Connection::new(config(Side::Device { auth: false }, 300)),
+                Connection::new(with(Side::Host { keys: 0 }, 256)),
+                Connection::new(with(Side::Device { auth: false }, 300)),
             );
             settle(&mut host, &mut device);
             let streams: Vec<_> = (0..3).map(|_| opened(&mut host, &mut device)).collect();

@@ -102,6 +102,12 @@ pub enum ConnectionError {
     /// Data without waiting for our `OKAY`.
     #[error("sent data on a stream without waiting for an acknowledgement")]
     Overrun,
+    /// An `OKAY` with a count of bytes where none was agreed, or without one where it was.
+    #[error("acknowledged data by an `OKAY` with {len} bytes")]
+    BadAcknowledgement {
+        /// Bytes of the `OKAY`'s payload.
+        len: usize,
+    },
     /// It makes us answer and does not read the answers.
     #[error("left {packets} answers unread")]
     Backlog {

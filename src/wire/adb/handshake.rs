@@ -12,6 +12,9 @@ use bytes::Bytes;
 /// Bytes of an `AUTH` token.
 pub const TOKEN_LEN: usize = 20;
 
+/// The feature of acknowledging bytes.
+const DELAYED_ACK: &str = "delayed_ack";
+
 /// Signatures a device side verifies on one connection before it gives up.
 const MAX_ATTEMPTS: usize = 256;
 
@@ -28,6 +31,8 @@ pub struct Agreement {
     pub version: u32,
     /// The lower of both payload limits.
     pub max_payload: u32,
+    /// Whether both sides have the feature `delayed_ack`: bytes are acknowledged, not packets.
+    pub delayed_ack: bool,
 }
 
 /// What the handshake waits for.
@@ -92,8 +97,10 @@ impl Handshake {
         if max_payload == 0 {
             return Err(ConnectionError::NoPayload);
         }
+        let banner = Banner::parse(&packet.payload);
         let agreement = Agreement {
-            banner: Banner::parse(&packet.payload),
+            delayed_ack: banner.has(DELAYED_ACK) && Banner::parse(&config.banner).has(DELAYED_ACK),
+            banner,
             version: packet.arg0.min(config.version),
             max_payload,
         };

@@ -87,6 +87,15 @@ impl Command {
     }
 }
 
+/// Whether a packet is sent with its checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sums {
+    /// With it: every peer accepts one, those of version 0x01000000 demand it.
+    Sent,
+    /// Zero in its place, once both sides said that they speak a later version.
+    LeftOut,
+}
+
 /// One packet. The meaning of the arguments depends on the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
@@ -124,9 +133,9 @@ impl Packet {
         HEADER_LEN + self.payload.len()
     }
 
-    /// The header, checksum included: every peer accepts one, the older ones demand it.
+    /// The header as it goes on a link.
     #[must_use]
-    pub fn header(&self) -> [u8; HEADER_LEN] {
+    pub fn header(&self, sums: Sums) -> [u8; HEADER_LEN] {
         let len = u32::try_from(self.payload.len()).expect("a payload is at most a mebibyte");
         let word = self.command.word();
         let words = [
@@ -134,7 +143,10 @@ impl Packet {
             self.arg0,
             self.arg1,
             len,
-            checksum(&self.payload),
+            match sums {
+                Sums::Sent => checksum(&self.payload),
+                Sums::LeftOut => 0,
+            },
             word ^ u32::MAX,
         ];
         let mut header = [0; HEADER_LEN];
@@ -145,9 +157,9 @@ impl Packet {
     }
 
     /// Writes header and payload.
-    pub fn emit(&self, out: &mut BytesMut) {
+    pub fn emit(&self, sums: Sums, out: &mut BytesMut) {
         out.reserve(self.len_bytes());
-        out.put_slice(&self.header());
+        out.put_slice(&self.header(sums));
         out.put_slice(&self.payload);
     }
 }
@@ -347,7 +359,9 @@ mod tests {
 
     fn bytes_of(packets: &[Packet]) -> Vec<u8> {
         let mut out = BytesMut::new();
-        packets.iter().for_each(|packet| packet.emit(&mut out));
+        packets
+            .iter()
+            .for_each(|packet| packet.emit(Sums::Sent, &mut out));
         out.to_vec()
     }
 

@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// Features that this adbd has; the banner names those of them that the firmware's had.
-const BUILT: &[&str] = &["shell_v2", "cmd"];
+const BUILT: &[&str] = &["shell_v2", "cmd", "delayed_ack"];
 
 /// Android 5 brought `exec:` and `unroot:`.
 const FIRST_WITH_EXEC: u32 = 21;
