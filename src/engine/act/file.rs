@@ -157,7 +157,8 @@ pub(crate) async fn remove_own(session: &Session, path: &str, root: bool) -> Res
     let answer = session.shell(&listing::command(path)).await?;
     match listing::parse(&answer.all()) {
         Found::Listed(_) => Err(not_restored(path, "the file, which was not there before")),
-        Found::Absent | Found::Unreadable(_) => Ok(()),
+        Found::Absent => Ok(()),
+        Found::Unreadable(said) => Err(unreadable(path, &said)),
     }
 }
 
@@ -167,10 +168,14 @@ pub(crate) async fn list(session: &Session, path: &str) -> Result<Option<Listing
     match listing::parse(&answer.all()) {
         Found::Listed(listing) => Ok(Some(listing)),
         Found::Absent => Ok(None),
-        Found::Unreadable(said) => Err(ActError::File {
-            path: path.to_owned(),
-            reason: format!("cannot be listed: {said}"),
-        }),
+        Found::Unreadable(said) => Err(unreadable(path, &said)),
+    }
+}
+
+fn unreadable(path: &str, said: &str) -> ActError {
+    ActError::File {
+        path: path.to_owned(),
+        reason: format!("cannot be listed: {said}"),
     }
 }
 

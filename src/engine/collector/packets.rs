@@ -7,6 +7,7 @@
 use crate::android::quote;
 use crate::base::causes::causes;
 use crate::detect::options::Exclusion;
+use crate::engine::act::file;
 use crate::engine::folder::Folder;
 use crate::engine::journal::{Journal, UndoId};
 use crate::engine::service::shell::{Chunk, ShellStream, stream};
@@ -148,11 +149,7 @@ impl PacketCollector {
                 gaps.push(gap("the capture could not be fetched", &why));
             }
             // What remains is the journal's to put back.
-            if session
-                .root_shell(&format!("rm {}", quote::quote(&path)))
-                .await
-                .is_ok()
-            {
+            if file::remove_own(session, &path, true).await.is_ok() {
                 let _ = journal.done(id);
             }
         }
