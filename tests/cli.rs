@@ -1,7 +1,11 @@
 //! What a person meets at the command line: one clear error for each mistake, with its exit code.
 //! The transcripts are reviewed by eye; what differs from run to run is replaced.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test may panic, runs programs and reads files"
+)]
 
 mod common;
 
@@ -111,6 +115,47 @@ fn an_adb_server_that_does_not_run() {
     let ended = bench.run(["audit", "scenario.yaml", "--handset", "server:0123"]);
     ended.expect_code(4);
     assert!(ended.stdout.contains("adb server"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_hides_no_other() {
+    let bench = Bench::new();
+    bench.file("scenario.yaml", VALID);
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    let arguments = ["audit", "scenario.yaml", "--handset", HANDSET];
+    let ended =
+        bench.run(
+            arguments
+                .iter()
+                .chain(&["--write", "json=folder", "--write", "junit=r"]),
+        );
+    ended.expect_code(4);
+    assert!(ended.stdout.contains("Result: "), "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("error: cannot write `folder`"),
+        "{}",
+        ended.stderr
+    );
+    assert!(bench.path("r").is_file());
+}
+
+#[test]
+fn a_report_goes_into_a_pipe_without_replacing_it() {
+    let bench = Bench::new();
+    bench.file("scenario.yaml", VALID);
+    let pipe = bench.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let reading = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap())
+    };
+    let arguments = ["audit", "scenario.yaml", "--handset", HANDSET];
+    let ended = bench.run(arguments.iter().chain(&["--write", "json=pipe"]));
+    ended.expect_code(3);
+    assert!(!pipe.is_file());
+    let report: serde_json::Value = serde_json::from_str(&reading.join().unwrap()).unwrap();
+    assert_eq!(report["schema"], "phonehome/run/1");
 }
 
 #[test]

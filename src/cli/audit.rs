@@ -70,7 +70,7 @@ pub(crate) async fn audit(
     let record = run(request, world, watcher, signals::cancellation(terminal))
         .await
         .context("the run cannot be recorded")?;
-    present(&record, &args.output, terminal)
+    Ok(present(&record, &args.output, terminal))
 }
 
 /// The run's id: the time, and enough chance that two runs of one second differ.

@@ -1,7 +1,12 @@
 //! An error that knows its exit code and what to do about it.
 
+use crate::base::text::printable;
 use crate::cli::exit_code::Exit;
+use crate::cli::terminal::Terminal;
 use std::fmt;
+
+/// The longest message, in characters: paths are in it.
+const MAX_MESSAGE: usize = 5000;
 
 /// Why a command ends, for the operator: one sentence, one hint.
 #[derive(Debug)]
@@ -61,6 +66,17 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
         }
     }
     parts.join(": ")
+}
+
+/// Tells the operator what went wrong, and how the process ends. A handset's words may be in it.
+pub(crate) fn tell(error: &anyhow::Error, terminal: Terminal) -> Exit {
+    let shown = |words: &str| printable(words, MAX_MESSAGE).into_owned();
+    terminal.error(&format!("error: {}", shown(&chain(error))));
+    let rejection = error.downcast_ref::<Rejection>();
+    if let Some(hint) = rejection.and_then(|rejection| rejection.hint.as_ref()) {
+        terminal.error(&format!("hint: {}", shown(hint)));
+    }
+    rejection.map_or(Exit::Failure, |rejection| rejection.exit)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Shows a run record in the forms that were asked for, and maps it to an exit code.
 
 use crate::adapters::fs_store::FsStore;
+use crate::base::causes::causes;
 use crate::cli::args::{Format, Output};
-use crate::cli::error::Rejection;
+use crate::cli::error::{Rejection, tell};
 use crate::cli::exit_code::Exit;
+use crate::cli::input::plain;
 use crate::cli::terminal::Terminal;
 use crate::outcome::condition::Condition;
 use crate::outcome::run_record::RunRecord;
@@ -12,25 +14,34 @@ use crate::report::human::human;
 use crate::report::json::json;
 use crate::report::junit::junit;
 use crate::report::style::Style;
+use anyhow::Context as _;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::iter;
 use std::path::Path;
 
 /// Columns of a report in a file.
 const FILE_WIDTH: usize = 120;
 
-/// Prints and writes the reports. The exit code says what the run came to.
-pub(crate) fn present(
-    record: &RunRecord,
-    output: &Output,
-    terminal: Terminal,
-) -> anyhow::Result<Exit> {
-    for (format, path) in &output.writes {
-        write(path, &render(record, *format, None)?)?;
-    }
-    let text = render(record, output.format, Some(terminal))?;
-    if output.format != Format::Human || !terminal.quiet {
-        terminal.result(&text)?;
-    }
-    Ok(exit(record))
+/// Prints and writes the reports. The exit code says what the run came to; that a report could not
+/// be written is told, and hides nothing graver.
+pub(crate) fn present(record: &RunRecord, output: &Output, terminal: Terminal) -> Exit {
+    let shown = || -> anyhow::Result<()> {
+        let text = render(record, output.format, Some(terminal))?;
+        if output.format != Format::Human || !terminal.quiet {
+            terminal.result(&text).context("cannot write to stdout")?;
+        }
+        Ok(())
+    };
+    let written = output
+        .writes
+        .iter()
+        .map(|(format, path)| -> anyhow::Result<()> {
+            Ok(write(path, &render(record, *format, None)?)?)
+        });
+    let failed = iter::once(shown()).chain(written).filter_map(Result::err);
+    let exits = failed.map(|error| tell(&error, terminal));
+    Exit::most_urgent(exits.chain([exit(record)]))
 }
 
 /// The exit code of a run.
@@ -46,17 +57,26 @@ pub(crate) fn exit(record: &RunRecord) -> Exit {
     Exit::most_urgent(record.conditions().into_iter().map(of))
 }
 
+/// Writes a report whole or not at all; into what is no file (a pipe, `/dev/null`) as it comes.
 fn write(path: &Path, text: &str) -> Result<(), Rejection> {
     let refuse =
         |why: String| Rejection::failure(format!("cannot write `{}`: {why}", path.display()));
-    let folder = match path.parent() {
+    let found = fs::metadata(path);
+    if found.is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let stream = File::options().write(true).open(path);
+        let written = stream.and_then(|mut stream| stream.write_all(text.as_bytes()));
+        return written.map_err(|error| refuse(plain(&error)));
+    }
+    // A link that the operator made is followed, not replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name = path.file_name().and_then(|name| name.to_str());
+    let name = target.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| refuse("it has no file name".to_owned()))?;
     let written = FsStore::new(folder.to_owned()).write(name, text.as_bytes());
-    written.map_err(|error| refuse(error.to_string()))
+    written.map_err(|error| refuse(causes(&error)))
 }
 
 /// The report in one form. A file gets no colour and a fixed width.

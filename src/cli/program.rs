@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Cli, Command};
 use crate::cli::environment::Environment;
-use crate::cli::error::{Rejection, chain};
+use crate::cli::error::tell;
 use crate::cli::exit_code::Exit;
 use crate::cli::terminal::Terminal;
 use crate::cli::{audit, report, restore, review, scenario, virtual_handset};
@@ -50,14 +50,4 @@ fn wait(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit
     tokio::runtime::Runtime::new()
         .context("no threads can be started")?
         .block_on(work)
-}
-
-/// Tells the operator what went wrong, and how the process ends.
-fn tell(error: &anyhow::Error, terminal: Terminal) -> Exit {
-    terminal.error(&format!("error: {}", chain(error)));
-    let rejection = error.downcast_ref::<Rejection>();
-    if let Some(hint) = rejection.and_then(|rejection| rejection.hint.as_ref()) {
-        terminal.error(&format!("hint: {hint}"));
-    }
-    rejection.map_or(Exit::Failure, |rejection| rejection.exit)
 }

@@ -19,7 +19,7 @@ const MAX_RECORD: u64 = 256 << 20;
 /// Runs the command. It ends as the run ended.
 pub(crate) fn report(args: &Report, terminal: Terminal) -> anyhow::Result<Exit> {
     let record = find(&args.run, &args.output.out)?;
-    present(&record, &args.output, terminal)
+    Ok(present(&record, &args.output, terminal))
 }
 
 /// The record of a run: by its folder, by its id below `out`, or the last one there.
