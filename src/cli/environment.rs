@@ -37,12 +37,17 @@ impl Environment {
         let port = text("ANDROID_ADB_SERVER_PORT").and_then(|port| port.parse::<u16>().ok());
         let by_port = || format!("127.0.0.1:{}", port.unwrap_or(5037));
         Self {
-            home: env::var_os("HOME").map(PathBuf::from),
+            home: env::var_os("HOME")
+                .filter(|home| !home.is_empty())
+                .map(PathBuf::from),
             serial: text("ANDROID_SERIAL"),
             adb_server: socket.unwrap_or_else(by_port),
             vendor_keys: env::var_os("ADB_VENDOR_KEYS")
-                .map(|keys| env::split_paths(&keys).collect())
-                .unwrap_or_default(),
+                .map(|keys| env::split_paths(&keys).collect::<Vec<_>>())
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
             no_color: text("NO_COLOR").is_some(),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
         }
