@@ -12,6 +12,7 @@ use crate::cli::present::present;
 use crate::cli::progress;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::engine::recovery;
 use crate::engine::run::{RunHandset, RunRequest, RunScenario, World, run};
 use crate::persona::datum::Persona;
 use crate::ports::clock::Clock;
@@ -67,10 +68,20 @@ pub(crate) async fn audit(
         runs: Arc::clone(&runs) as Arc<dyn Store>,
         goldens: Arc::new(FsStore::new(args.golden.clone())),
     };
-    let record = run(request, world, watcher, signals::cancellation(terminal))
+    let cancelled = signals::cancellation(terminal, is_left(&request.id, &runs));
+    let record = run(request, world, watcher, cancelled)
         .await
         .context("the run cannot be recorded")?;
     Ok(present(&record, &args.output, terminal))
+}
+
+/// Whether the run leaves a handset changed, as its journals tell when asked.
+fn is_left(id: &str, runs: &Arc<FsStore>) -> impl FnOnce() -> bool + Send + 'static {
+    let (id, runs) = (id.to_owned(), Arc::clone(runs));
+    move || {
+        let found = recovery::unfinished(&*runs);
+        found.map_or(true, |found| found.iter().any(|left| left.is_in_run(&id)))
+    }
 }
 
 /// The run's id: the time, and enough chance that two runs of one second differ.

@@ -3,46 +3,64 @@
 use crate::cli::exit_code::Exit;
 use crate::cli::terminal::Terminal;
 use crate::engine::event::CancelReason;
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// A receiver that turns to a reason when the operator wants the run to stop.
-pub(crate) fn cancellation(terminal: Terminal) -> watch::Receiver<Option<CancelReason>> {
+/// A receiver that turns to a reason when the operator wants the run to stop. A second signal ends
+/// the process; `left` tells whether a handset is left changed then.
+pub(crate) fn cancellation(
+    terminal: Terminal,
+    left: impl FnOnce() -> bool + Send + 'static,
+) -> watch::Receiver<Option<CancelReason>> {
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
-        if !wanted().await {
-            return;
-        }
+        let Ok(mut signals) = Signals::new() else {
+            // Nothing can be asked for; the sender is kept, so that nobody takes this for an end.
+            return sender.closed().await;
+        };
+        signals.next().await;
         sender.send_replace(Some(CancelReason::Interrupted));
         terminal.error(
             "stopping: restoring the handsets; press Ctrl-C again to leave them as they are",
         );
-        if wanted().await {
+        signals.next().await;
+        if left() {
             terminal.error("left as they are; `phonehome restore` puts them back");
-            leave();
+            leave(Exit::NeedsRestoring);
         }
+        leave(Exit::Cancelled);
     });
     receiver
 }
 
 /// Completes at the first signal.
 pub(crate) async fn interrupted() {
-    if !wanted().await {
-        std::future::pending::<()>().await;
+    match Signals::new() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
     }
 }
 
-/// Completes with `true` at the next signal, with `false` if none can be waited for.
-async fn wanted() -> bool {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return false;
-    };
-    tokio::select! {
-        received = interrupt.recv() => received.is_some(),
-        received = terminate.recv() => received.is_some(),
+/// Ctrl-C and SIGTERM. One that comes while nobody waits is kept for the next wait.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -50,6 +68,6 @@ async fn wanted() -> bool {
     clippy::exit,
     reason = "the operator asked twice; the journal on disk names what is left to do"
 )]
-fn leave() -> ! {
-    std::process::exit(i32::from(Exit::NeedsRestoring.code()))
+fn leave(exit: Exit) -> ! {
+    std::process::exit(i32::from(exit.code()))
 }

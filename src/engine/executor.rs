@@ -55,7 +55,13 @@ impl Executor {
     }
 
     async fn run(&self) -> Result<(), ErrorRecord> {
-        let session = self.attach().await?;
+        let mut cancelled = self.cancelled.clone();
+        let session = tokio::select! {
+            biased;
+            // An owner may be waited for here; nothing has been changed yet.
+            _ = cancelled.wait_for(Option::is_some) => return Ok(()),
+            session = self.attach() => session?,
+        };
         let facts = facts(&self.asked, &session);
         let profile = facts.profile.clone().unwrap_or_default();
         self.tell(What::Attached(Box::new(facts))).await;
