@@ -13,6 +13,7 @@ mod common;
 use common::{Bench, Ended, OPT_IN, VirtualProcess, skip, which};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden");
@@ -125,6 +126,19 @@ fn android_14_keeps_the_owners_acts_to_itself() {
         &["--golden", GOLDEN],
     )
     .expect_code(0);
+}
+
+/// A golden is what somebody has read. What nobody has looked at yet has no place in the repository.
+#[test]
+fn no_outcome_waits_for_review() {
+    let repository = Path::new(GOLDEN).parent().unwrap();
+    let tracked = Command::new("git")
+        .args(["ls-files", "*.snap.new"])
+        .current_dir(repository)
+        .output();
+    // Without git there is no repository that could hold one.
+    let tracked = tracked.map(|output| output.stdout).unwrap_or_default();
+    assert_eq!(String::from_utf8(tracked).unwrap(), "");
 }
 
 /// In-process, over TCP and through an adb server the outcome is the same to the byte.
