@@ -139,7 +139,7 @@ async fn sync_service(mut stream: AdbStream, files: Files) {
                 files.lock().unwrap().insert(path, file);
                 emit_okay()
             }
-            Request::Quit => return,
+            Request::Quit | Request::StatV2 { .. } | Request::ListV2 { .. } => return,
         };
         if stream.write_all(&answer).await.is_err() {
             return;

@@ -68,7 +68,7 @@ impl VirtualHandset {
         boot(&mut world);
         let handset = Handset::start(world, Arc::clone(&clock));
         Ok(Self {
-            daemon: Daemon::new(handset.clone(), firmware, clock),
+            daemon: Daemon::start(handset.clone(), firmware, clock),
             handset,
             serial: options.serial,
             tasks: std::sync::Mutex::default(),
@@ -85,7 +85,7 @@ impl VirtualHandset {
     #[must_use]
     pub fn connect(&self) -> Link {
         let (host, device) = in_process::pair();
-        self.spawn(Arc::clone(&self.daemon).serve(device));
+        self.spawn(Arc::clone(&self.daemon).attend(device));
         host
     }
 

@@ -10,3 +10,4 @@ pub mod server;
 pub mod shell;
 mod stream;
 pub mod sync;
+pub mod sync_v2;

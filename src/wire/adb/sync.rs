@@ -1,5 +1,5 @@
-//! The sync protocol, version 1, both directions: STAT, LIST, SEND, RECV and what answers them.
-//! Reads and writes no file.
+//! The sync protocol, version 1, both directions: STAT, LIST, SEND, RECV and what answers them. Of
+//! version 2 the requests for STAT and LIST; `sync_v2` has their answers. Reads and writes no file.
 //!
 //! Source: AOSP `packages/modules/adb`, `file_sync_protocol.h`, `docs/dev/sync.md` and
 //! `daemon/file_sync_service.cpp`.
@@ -20,6 +20,11 @@ const MAX_NAME: usize = 1024;
 /// The longest FAIL message that is read.
 const MAX_FAIL: usize = 64 * 1024;
 
+/// The letters of every request.
+const REQUESTS: [&[u8; 4]; 8] = [
+    b"STAT", b"STA2", b"LST2", b"LIST", b"LIS2", b"SEND", b"RECV", b"QUIT",
+];
+
 /// What a host asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -28,8 +33,20 @@ pub enum Request {
         /// Of what.
         path: String,
     },
+    /// `LST2`, or with `follow` `STA2`: the same with all that is known.
+    StatV2 {
+        /// Of what.
+        path: String,
+        /// Whether links are followed.
+        follow: bool,
+    },
     /// `LIST`: the entries of a directory.
     List {
+        /// Which.
+        path: String,
+    },
+    /// `LIS2`: the same with all that is known.
+    ListV2 {
         /// Which.
         path: String,
     },
@@ -130,7 +147,10 @@ impl Request {
     pub fn emit(&self) -> Vec<u8> {
         match self {
             Self::Stat { path } => message(b"STAT", path.as_bytes()),
+            Self::StatV2 { path, follow: true } => message(b"STA2", path.as_bytes()),
+            Self::StatV2 { path, .. } => message(b"LST2", path.as_bytes()),
             Self::List { path } => message(b"LIST", path.as_bytes()),
+            Self::ListV2 { path } => message(b"LIS2", path.as_bytes()),
             Self::Receive { path } => message(b"RECV", path.as_bytes()),
             Self::Send { path, mode: None } => message(b"SEND", path.as_bytes()),
             Self::Send {
@@ -204,7 +224,7 @@ fn words(id: &[u8; 4], words: &[u32]) -> Vec<u8> {
     id.iter().copied().chain(words).collect()
 }
 
-fn length(bytes: &[u8]) -> u32 {
+pub(super) fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("a sync message is far below 4 GiB")
 }
 
@@ -233,7 +253,7 @@ impl SyncDecoder {
         let Some((id, [_])) = self.peek() else {
             return Ok(None);
         };
-        if ![b"STAT", b"LIST", b"SEND", b"RECV", b"QUIT"].contains(&&id) {
+        if !REQUESTS.contains(&&id) {
             return Err(SyncCodecError::Unexpected { id });
         }
         let path = self.body::<1>(id, MAX_PATH)?;
@@ -352,7 +372,13 @@ fn request(id: [u8; 4], path: &[u8]) -> Request {
     let path = text(path.split(|byte| *byte == 0).next().unwrap_or_default());
     match &id {
         b"STAT" => Request::Stat { path },
+        b"STA2" => Request::StatV2 { path, follow: true },
+        b"LST2" => Request::StatV2 {
+            path,
+            follow: false,
+        },
         b"LIST" => Request::List { path },
+        b"LIS2" => Request::ListV2 { path },
         b"RECV" => Request::Receive { path },
         b"SEND" => match path.rsplit_once(',') {
             Some((path, mode)) => Request::Send {
@@ -472,7 +498,9 @@ mod tests {
         let path = "[a-z/ é]{0,40}";
         prop_oneof![
             path.prop_map(|path| Request::Stat { path }),
+            (path, any::<bool>()).prop_map(|(path, follow)| Request::StatV2 { path, follow }),
             path.prop_map(|path| Request::List { path }),
+            path.prop_map(|path| Request::ListV2 { path }),
             path.prop_map(|path| Request::Receive { path }),
             (path, any::<u32>()).prop_map(|(path, mode)| Request::Send {
                 path,

@@ -1,94 +1,79 @@
-//! `Daemon`: which services there are, and the connections it serves.
+//! `Daemon`: the one adbd of a handset. It says what adbd is to `adapters::adb`, runs the services
+//! that hosts open, and restarts as another user. It opens no socket.
 
-use super::restart::{root, unroot};
-use super::session::Mode;
+use super::host_stream::HostStream;
+use super::service::{Service, features};
 use super::tee::{Tap, tapped};
-use super::{shell, sync};
+use super::{privilege, session, sync};
 use crate::adapters::adb::{
     AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, link_over, serve,
 };
-use crate::adapters::virtual_handset::firmware::model::{Auth, Firmware};
+use crate::adapters::virtual_handset::firmware::model::{Auth, Firmware, Userland};
 use crate::adapters::virtual_handset::kernel::handset::Handset;
-use crate::adapters::virtual_handset::kernel::user::User;
-use crate::adapters::virtual_handset::network::adb;
+use crate::adapters::virtual_handset::kernel::scheduler::lock;
+use crate::adapters::virtual_handset::kernel::user::{User, name_of};
+use crate::adapters::virtual_handset::network::adb::{
+    adb_closed, adb_listening, adb_opened, adb_traffic,
+};
 use crate::ports::clock::Clock;
 use crate::ports::link::{Endpoints, Link};
 use crate::wire::adb::banner::emit_device;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
-/// Features that this adbd has; the banner names those of them that the firmware's had.
-const BUILT: &[&str] = &["shell_v2", "cmd", "delayed_ack"];
-
-/// Android 5 brought `exec:` and `unroot:`.
-const FIRST_WITH_EXEC: u32 = 21;
-
-/// Hosts served at the same time; further ones are turned away.
+/// Hosts served at the same time over TCP; further ones wait.
 const MAX_HOSTS: usize = 64;
 
-/// One handset's adbd.
+/// adbd.
 pub(crate) struct Daemon {
-    pub(super) handset: Handset,
-    pub(super) firmware: Arc<Firmware>,
-    pub(super) clock: Arc<dyn Clock>,
-    is_root: AtomicBool,
-    /// Counts restarts; every connection ends at the next.
+    handset: Handset,
+    firmware: Arc<Firmware>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// How often it has restarted; every connection ends at the next.
     restarts: watch::Sender<u64>,
-    /// Where it listens, if it does.
-    port: watch::Sender<Option<u16>>,
+}
+
+/// What changes when it restarts.
+struct State {
+    pid: u32,
+    is_root: bool,
+    port: Option<u16>,
 }
 
 impl Daemon {
-    pub(crate) fn new(
+    /// Starts adbd as `shell`.
+    pub(crate) fn start(
         handset: Handset,
         firmware: Arc<Firmware>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let daemon = Self {
             handset,
             firmware,
             clock,
-            is_root: AtomicBool::new(false),
+            state: Mutex::new(State {
+                pid: 0,
+                is_root: false,
+                port: None,
+            }),
             restarts: watch::Sender::new(0),
-            port: watch::Sender::new(None),
-        })
+        };
+        daemon.begin(false);
+        Arc::new(daemon)
     }
 
-    /// Whom services run as.
-    pub(super) fn user(&self) -> User {
-        if self.is_root() {
-            User::root()
-        } else {
-            User::shell()
-        }
-    }
-
-    pub(super) fn is_root(&self) -> bool {
-        self.is_root.load(Ordering::Relaxed)
-    }
-
-    /// Starts again as another user: what is connected is disconnected.
-    pub(super) fn restart(&self, as_root: bool) {
-        self.is_root.store(as_root, Ordering::Relaxed);
-        if let Some(port) = *self.port.borrow() {
-            let uid = self.user().uid;
-            self.handset
-                .with(|world| adb::adb_listening(world, port, uid));
-        }
-        self.restarts.send_modify(|count| *count += 1);
-    }
-
-    /// Serves one host over a link until it leaves, breaks the protocol, or adbd restarts.
-    pub(crate) async fn serve(self: Arc<Self>, link: Link) {
+    /// Serves a host over a link until it leaves, breaks the protocol, or adbd restarts.
+    pub(crate) async fn attend(self: Arc<Self>, link: Link) {
         let mut restarts = self.restarts.subscribe();
-        restarts.borrow_and_update();
         let config = self.config();
-        let services: Arc<dyn Services> = Arc::new(Desk(self));
+        let services: Arc<dyn Services> = Arc::new(Open(Arc::clone(&self)));
         tokio::select! {
-            // What a host did wrong is no concern of the handset's: it hangs up.
+            // What a host did wrong concerns nobody on the handset.
             _ = serve(link, config, services) => {}
             _ = restarts.changed() => {}
         }
@@ -96,18 +81,14 @@ impl Daemon {
 
     /// Accepts hosts at a socket, as many as come, each in a task of its own.
     pub(crate) async fn listen(self: Arc<Self>, listener: TcpListener) {
-        let limit = Arc::new(tokio::sync::Semaphore::new(MAX_HOSTS));
         if let Ok(address) = listener.local_addr() {
-            self.port.send_replace(Some(address.port()));
-            let uid = self.user().uid;
-            self.handset
-                .with(|world| adb::adb_listening(world, address.port(), uid));
+            lock(&self.state).port = Some(address.port());
+            self.tell_network();
         }
-        let mut hosts = tokio::task::JoinSet::new();
-        loop {
-            let Ok(permit) = Arc::clone(&limit).acquire_owned().await else {
-                return;
-            };
+        let room = Arc::new(Semaphore::new(MAX_HOSTS));
+        let mut hosts = JoinSet::new();
+        // The semaphore is never closed.
+        while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
             let accepted = loop {
                 tokio::select! {
                     accepted = listener.accept() => break accepted,
@@ -136,24 +117,99 @@ impl Daemon {
             local: socket.local_addr()?,
             remote: socket.peer_addr()?,
         };
-        let open = OpenConnection::new(self.handset.clone(), ends);
+        let _seen = SeenConnection::new(self.handset.clone(), ends);
         let handset = self.handset.clone();
         let tap: Tap = Arc::new(move |from_handset, bytes| {
-            handset.with(|world| {
-                adb::adb_traffic(world, ends.local, ends.remote, from_handset, bytes);
-            });
+            let Endpoints { local, remote } = ends;
+            handset.with(|world| adb_traffic(world, local, remote, from_handset, bytes));
         });
         let (reader, writer) = socket.into_split();
         let (reader, writer) = tapped(reader, writer, tap);
-        self.serve(link_over(reader, writer, Some(ends))).await;
-        drop(open);
+        self.attend(link_over(reader, writer, Some(ends))).await;
         Ok(())
     }
 
+    /// Tells the handset where adbd listens, and as whom.
+    fn tell_network(&self) {
+        let uid = self.user().uid;
+        let port = lock(&self.state).port;
+        if let Some(port) = port {
+            self.handset.with(|world| adb_listening(world, port, uid));
+        }
+    }
+
+    /// Whose adbd this is.
+    pub(crate) const fn handset(&self) -> &Handset {
+        &self.handset
+    }
+
+    pub(super) fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
+    /// The host's clock.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        lock(&self.state).pid
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        lock(&self.state).is_root
+    }
+
+    /// Whom its services run as.
+    pub(super) fn user(&self) -> User {
+        if self.is_root() {
+            User::root()
+        } else {
+            User::shell()
+        }
+    }
+
+    /// Ends this life and begins the next as `root`, or as `shell`.
+    pub(super) fn restart(&self, as_root: bool) {
+        self.begin(as_root);
+        self.tell_network();
+        self.restarts.send_modify(|count| *count += 1);
+    }
+
+    fn begin(&self, as_root: bool) {
+        let path = match self.firmware.userland {
+            Userland::Toolbox43 => "/sbin/adbd",
+            Userland::Toybox14 => "/apex/com.android.adbd/bin/adbd",
+        };
+        let user = if as_root { User::root() } else { User::shell() };
+        let old = self.pid();
+        let pid = self.handset.with(|world| {
+            world.processes.remove(old);
+            let flag = if as_root { "1" } else { "0" };
+            let properties = &mut world.android.properties;
+            if as_root || properties.contains_key("service.adb.root") {
+                properties.insert("service.adb.root".to_owned(), flag.to_owned());
+            }
+            let now = world.uptime();
+            world.processes.insert_service(path, user, 1, now)
+        });
+        let mut state = lock(&self.state);
+        state.pid = pid;
+        state.is_root = as_root;
+    }
+
+    /// Whether a feature is advertised.
+    pub(super) fn has(&self, feature: &str) -> bool {
+        features(&self.firmware.adb.features)
+            .iter()
+            .any(|known| known == feature)
+    }
+
+    /// What adbd says of itself.
     fn config(&self) -> DeviceConfig {
-        let property = |name: &str| self.firmware.property(name);
-        let features: Vec<&str> = self.features().collect();
-        let auth = match self.firmware.adb.auth {
+        let firmware = &self.firmware;
+        let property = |name| firmware.property(name);
+        let owner = match firmware.adb.auth {
             Auth::Off => None,
             Auth::Accept => Some(Owner::Allows),
             Auth::Silent => Some(Owner::Ignores),
@@ -164,73 +220,116 @@ impl Daemon {
                 property("ro.product.name"),
                 property("ro.product.model"),
                 property("ro.product.device"),
-                &features,
+                &features(&firmware.adb.features),
             ),
-            version: self.firmware.adb.version,
-            max_payload: self.firmware.adb.max_payload,
-            auth: auth.map(|owner| AuthorisedKeys {
+            version: firmware.adb.version,
+            max_payload: firmware.adb.max_payload,
+            auth: owner.map(|owner| AuthorisedKeys {
                 keys: Vec::new(),
                 owner,
             }),
         }
     }
 
-    fn features(&self) -> impl Iterator<Item = &str> {
-        let named = self.firmware.adb.features.iter().map(String::as_str);
-        named.filter(|feature| BUILT.contains(feature))
-    }
-
-    fn has(&self, feature: &str) -> bool {
-        self.features().any(|has| has == feature)
+    /// The environment of what adbd runs.
+    pub(super) fn environment(&self, terminal: Option<&str>) -> BTreeMap<String, String> {
+        let is_old = self.firmware.userland == Userland::Toolbox43;
+        let fixed = if is_old { OLD_ENVIRONMENT } else { ENVIRONMENT };
+        let pairs = fixed
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        let mut environment: BTreeMap<String, String> = pairs
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let mut set = |name: &str, value: &str| {
+            environment.insert(name.to_owned(), value.to_owned());
+        };
+        if let Some(terminal) = terminal {
+            set("TERM", terminal);
+        }
+        if !is_old {
+            let name = name_of(self.user().uid);
+            let host = self.firmware.property("ro.product.device");
+            set("HOME", "/");
+            set("HOSTNAME", if host.is_empty() { "android" } else { host });
+            set("LOGNAME", &name);
+            set("SHELL", "/bin/sh");
+            set("TMPDIR", "/data/local/tmp");
+            set("USER", &name);
+        }
+        environment
     }
 }
 
 /// A connection as the handset's own network sees it, until it is dropped.
-struct OpenConnection(Handset, Endpoints);
+struct SeenConnection(Handset, Endpoints);
 
-impl OpenConnection {
+impl SeenConnection {
     fn new(handset: Handset, ends: Endpoints) -> Self {
-        handset.with(|world| adb::adb_opened(world, ends.local, ends.remote));
+        handset.with(|world| adb_opened(world, ends.local, ends.remote));
         Self(handset, ends)
     }
 }
 
-impl Drop for OpenConnection {
+impl Drop for SeenConnection {
     fn drop(&mut self) {
         let Self(handset, ends) = self;
-        handset.with(|world| adb::adb_closed(world, ends.local, ends.remote));
+        handset.with(|world| adb_closed(world, ends.local, ends.remote));
     }
 }
 
-/// What an open arrives at: the daemon, as a service may keep it.
-struct Desk(Arc<Daemon>);
+/// What init of Android 4.3 exports (`system/core/rootdir/init.rc`), paths to Java's classes left out.
+const OLD_ENVIRONMENT: &[(&str, &str)] = &[
+    ("ANDROID_ASSETS", "/system/app"),
+    ("ANDROID_BOOTLOGO", "1"),
+    ("ANDROID_DATA", "/data"),
+    ("ANDROID_PROPERTY_WORKSPACE", "8,0"),
+    ("ANDROID_ROOT", "/system"),
+    ("ASEC_MOUNTPOINT", "/mnt/asec"),
+    ("EXTERNAL_STORAGE", "/storage/sdcard0"),
+    ("LD_LIBRARY_PATH", "/vendor/lib:/system/lib"),
+    ("LOOP_MOUNTPOINT", "/mnt/obb"),
+    (
+        "PATH",
+        "/sbin:/vendor/bin:/system/sbin:/system/bin:/system/xbin",
+    ),
+];
 
-impl Services for Desk {
+/// The same of Android 14.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("ANDROID_ART_ROOT", "/apex/com.android.art"),
+    ("ANDROID_ASSETS", "/system/app"),
+    ("ANDROID_BOOTLOGO", "1"),
+    ("ANDROID_DATA", "/data"),
+    ("ANDROID_I18N_ROOT", "/apex/com.android.i18n"),
+    ("ANDROID_ROOT", "/system"),
+    ("ANDROID_STORAGE", "/storage"),
+    ("ANDROID_TZDATA_ROOT", "/apex/com.android.tzdata"),
+    ("ASEC_MOUNTPOINT", "/mnt/asec"),
+    ("EXTERNAL_STORAGE", "/sdcard"),
+    (
+        "PATH",
+        "/product/bin:/apex/com.android.runtime/bin:/apex/com.android.art/bin:/system_ext/bin:/system/bin:/system/xbin:/odm/bin:/vendor/bin:/vendor/xbin",
+    ),
+];
+
+/// Opens services for one connection.
+struct Open(Arc<Daemon>);
+
+impl Services for Open {
     fn open(&self, service: &str) -> Option<ServiceBody> {
+        let service = Service::parse(service, self.0.firmware.sdk)?;
         let daemon = Arc::clone(&self.0);
-        let firmware = &self.0.firmware;
-        let service = service.trim_end_matches('\0');
-        let (name, rest) = service.split_once(':')?;
-        match name {
-            "sync" => Some(Box::new(move |stream| {
-                Box::pin(sync::serve(daemon, stream))
-            })),
-            "root" => Some(Box::new(move |stream| Box::pin(root(daemon, stream)))),
-            "unroot" if firmware.sdk >= FIRST_WITH_EXEC => {
-                Some(Box::new(move |stream| Box::pin(unroot(daemon, stream))))
-            }
-            _ => {
-                let mode = match name.strip_prefix("shell") {
-                    Some(options) => {
-                        Mode::shell(options, rest, firmware.sdk, self.0.has("shell_v2"))?
-                    }
-                    None if name == "exec" && firmware.sdk >= FIRST_WITH_EXEC => Mode::exec(rest),
-                    None => return None,
-                };
-                Some(Box::new(move |stream| {
-                    Box::pin(shell::serve(daemon, mode, stream))
-                }))
-            }
-        }
+        Some(Box::new(move |stream| {
+            Box::pin(async move {
+                let host = HostStream::new(stream);
+                match service {
+                    Service::Shell(shell) => session::serve(&daemon, &host, shell).await,
+                    Service::Sync => sync::serve(&daemon, &host).await,
+                    Service::Root => privilege::serve(&daemon, &host, true).await,
+                    Service::Unroot => privilege::serve(&daemon, &host, false).await,
+                }
+            })
+        }))
     }
 }

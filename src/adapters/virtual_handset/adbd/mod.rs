@@ -1,10 +1,12 @@
-//! adbd: the handset's side of an ADB connection: shells, `exec:`, `sync:`, `root:`.
-//! What is advertised is what is built; every other service is refused.
+//! adbd on the virtual handset: what a host can open, served as AOSP of the firmware's version does.
+//! The packets under it are `adapters::adb`'s; what commands do is the shell's.
 
 pub(crate) mod daemon;
-mod pty;
-mod restart;
+mod host_stream;
+mod privilege;
+mod service;
 mod session;
-mod shell;
 mod sync;
+mod sync_send;
 mod tee;
+mod terminal;

@@ -1,168 +1,264 @@
-//! One shell session: how it was asked for, and the process that is started for it.
+//! `shell` and `exec`: one command behind a stream, with a terminal or with pipes.
+//! A host that is gone hangs it up; a host that does not read makes it wait, and nobody else.
+//!
+//! Source: AOSP `packages/modules/adb`, `daemon/shell_service.cpp`; 4.3's `system/core/adb/services.c`.
 
 use super::daemon::Daemon;
+use super::host_stream::{HostGone, HostStream};
+use super::service::{Mode, Shell};
+use super::terminal::{Effect, LineEditor};
 use crate::adapters::virtual_handset::command::lookup::shell;
-use crate::adapters::virtual_handset::files::error::FileError;
-use crate::adapters::virtual_handset::firmware::model::Userland;
-use crate::adapters::virtual_handset::kernel::descriptor::Descriptors;
+use crate::adapters::virtual_handset::kernel::descriptor::{Descriptor, Descriptors, Terminal};
+use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::launch::{Child, Launch, body_of};
-use crate::adapters::virtual_handset::kernel::user::name_of;
-use std::collections::BTreeMap;
+use crate::adapters::virtual_handset::kernel::pipe::{PipeReader, PipeWriter};
+use crate::adapters::virtual_handset::kernel::process::{ERRORS, INPUT, OUTPUT};
+use crate::adapters::virtual_handset::kernel::signal::{self, Status};
+use crate::wire::adb::shell::{ShellDecoder, ShellId, emit};
+use bytes::Bytes;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
 
-/// Android 7 no longer gives every command a terminal.
-const FIRST_WITHOUT_PTY: u32 = 24;
+/// Bytes of a command's output in one packet.
+const MAX_OUTPUT: usize = 32 * 1024;
 
-/// How a shell was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mode {
-    /// The command; empty for a shell to type at.
-    pub(super) command: String,
-    /// Behind a terminal.
-    pub(super) pty: bool,
-    /// With shell v2's packets.
-    pub(super) v2: bool,
-    /// `TERM`.
-    pub(super) terminal: Option<String>,
-}
-
-impl Mode {
-    /// `exec:COMMAND`: bytes as they are, errors among them.
-    pub(super) fn exec(command: &str) -> Self {
-        Self {
-            command: command.to_owned(),
-            pty: false,
-            v2: false,
-            terminal: None,
+/// Runs a command for a host until it has ended or the host is gone.
+pub(super) async fn serve(daemon: &Daemon, host: &HostStream, wish: Shell) {
+    let packets = wish.packets;
+    let Some((session, mut input)) = start(daemon, wish) else {
+        // No process could be started: all that is left is to close the stream.
+        return;
+    };
+    let ended = tokio::select! {
+        ended = session.give_output(host, packets) => ended,
+        HostGone = input.take(host, &session) => Err(HostGone),
+    };
+    match ended {
+        Ok(status) if packets => {
+            let code = emit(ShellId::Exit, &[status.code()]).unwrap_or_default();
+            // A host that left meanwhile needs no exit code.
+            host.write(&code).await.ok();
         }
-    }
-
-    /// `shell[,v2][,raw|pty][,TERM=…]:COMMAND`; `None` for what this adbd does not know.
-    pub(super) fn shell(options: &str, command: &str, sdk: u32, has_v2: bool) -> Option<Self> {
-        let mut mode = Self {
-            command: command.to_owned(),
-            pty: command.is_empty() || sdk < FIRST_WITHOUT_PTY,
-            v2: false,
-            terminal: None,
-        };
-        if options.is_empty() {
-            return Some(mode);
-        }
-        if !has_v2 {
-            return None;
-        }
-        for option in options.strip_prefix(',')?.split(',') {
-            match option {
-                "v2" => mode.v2 = true,
-                "raw" => mode.pty = false,
-                "pty" => mode.pty = true,
-                option => {
-                    if let Some(terminal) = option.strip_prefix("TERM=") {
-                        mode.terminal = Some(terminal.to_owned());
-                    }
-                }
-            }
-        }
-        Some(mode)
+        Ok(_) => {}
+        Err(HostGone) => session.hang_up(),
     }
 }
 
-/// Starts the shell of a session with these descriptors.
-pub(super) fn start(
-    daemon: &Daemon,
-    mode: &Mode,
-    descriptors: Descriptors,
-) -> Result<Child, FileError> {
-    let program = shell().ok_or(FileError::NotFound)?;
-    let mut arguments = vec!["/system/bin/sh".to_owned()];
-    if mode.command.is_empty() {
-        arguments.push("-".to_owned());
+/// A command under way, and what comes out of it.
+struct Session {
+    handset: Handset,
+    child: Child,
+    terminal: Option<Arc<Terminal>>,
+    output: PipeReader,
+    errors: Option<PipeReader>,
+}
+
+/// What goes into a command.
+struct Input {
+    /// Until the host closes it.
+    pipe: Option<Arc<PipeWriter>>,
+    packets: Option<ShellDecoder>,
+    editor: LineEditor,
+    /// Where keys are echoed, as long as somebody holds the terminal open.
+    echo: Weak<PipeWriter>,
+}
+
+/// Starts a command's shell and its pipes.
+fn start(daemon: &Daemon, wish: Shell) -> Option<(Session, Input)> {
+    let handset = daemon.handset().clone();
+    let (input_reader, input_writer) = handset.pipe();
+    let (output_reader, output_writer) = handset.pipe();
+    let (input_reader, output_writer) = (Arc::new(input_reader), Arc::new(output_writer));
+    let echo = Arc::downgrade(&output_writer);
+    let mut errors_reader = None;
+    let mut descriptors = Descriptors::new();
+    let terminal = wish.terminal.map(|mode| {
+        let terminal = Arc::new(Terminal::default());
+        terminal.set_raw(mode == Mode::Raw);
+        terminal
+    });
+    if let Some(terminal) = &terminal {
+        let input = Descriptor::TerminalInput(input_reader, Arc::clone(terminal));
+        let output = Descriptor::TerminalOutput(output_writer, Arc::clone(terminal));
+        descriptors.insert(INPUT, input);
+        descriptors.insert(OUTPUT, output.clone());
+        descriptors.insert(ERRORS, output);
     } else {
-        arguments.extend(["-c".to_owned(), mode.command.clone()]);
+        let (reader, writer) = handset.pipe();
+        errors_reader = Some(reader);
+        descriptors.insert(INPUT, Descriptor::Reader(input_reader));
+        descriptors.insert(OUTPUT, Descriptor::Writer(output_writer));
+        descriptors.insert(ERRORS, Descriptor::Writer(Arc::new(writer)));
     }
-    let user = daemon.user();
+    let mut arguments = vec!["/system/bin/sh".to_owned()];
+    match wish.command {
+        Some(command) => arguments.extend(["-c".to_owned(), command]),
+        None => arguments.push("-".to_owned()),
+    }
     let launch = Launch {
         arguments,
-        environment: environment(daemon, mode, user.uid),
+        environment: daemon.environment(wish.kind.as_deref()),
         directory: "/".to_owned(),
-        user,
+        user: daemon.user(),
         descriptors,
-        parent: 1,
+        parent: daemon.pid(),
         group: None,
+        // adbd clears it, and its children inherit that.
         umask: 0,
         ignored: 0,
     };
-    daemon.handset.launch(launch, body_of(program))
-}
-
-fn environment(daemon: &Daemon, mode: &Mode, uid: u32) -> BTreeMap<String, String> {
-    let old = daemon.firmware.userland == Userland::Toolbox43;
-    let pairs: &[(&str, &str)] = if old {
-        // init.rc of 4.3 exports these; adbd adds nothing.
-        &[
-            ("ANDROID_ASSETS", "/system/app"),
-            ("ANDROID_BOOTLOGO", "1"),
-            ("ANDROID_DATA", "/data"),
-            ("ANDROID_ROOT", "/system"),
-            ("ANDROID_STORAGE", "/storage"),
-            ("ASEC_MOUNTPOINT", "/mnt/asec"),
-            ("EXTERNAL_STORAGE", "/storage/sdcard0"),
-            ("LD_LIBRARY_PATH", "/vendor/lib:/system/lib"),
-            ("LOOP_MOUNTPOINT", "/mnt/obb"),
-            (
-                "PATH",
-                "/sbin:/vendor/bin:/system/sbin:/system/bin:/system/xbin",
-            ),
-        ]
-    } else {
-        &[
-            ("ANDROID_ART_ROOT", "/apex/com.android.art"),
-            ("ANDROID_ASSETS", "/system/app"),
-            ("ANDROID_BOOTLOGO", "1"),
-            ("ANDROID_DATA", "/data"),
-            ("ANDROID_ROOT", "/system"),
-            ("ANDROID_STORAGE", "/storage"),
-            ("ASEC_MOUNTPOINT", "/mnt/asec"),
-            ("EXTERNAL_STORAGE", "/sdcard"),
-            ("HOME", "/"),
-            (
-                "PATH",
-                "/product/bin:/apex/com.android.runtime/bin:/apex/com.android.art/bin:\
-                 /system_ext/bin:/system/bin:/system/xbin:/odm/bin:/vendor/bin:/vendor/xbin",
-            ),
-            ("SHELL", "/bin/sh"),
-            ("TMPDIR", "/data/local/tmp"),
-        ]
+    let child = handset.launch(launch, body_of(shell()?)).ok()?;
+    let session = Session {
+        handset,
+        child,
+        terminal,
+        output: output_reader,
+        errors: errors_reader,
     };
-    let mut environment: BTreeMap<String, String> = pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    if !old {
-        environment.insert("LOGNAME".to_owned(), name_of(uid));
-        environment.insert("USER".to_owned(), name_of(uid));
-        let terminal = mode.terminal.clone().unwrap_or_else(|| "dumb".to_owned());
-        environment.insert("TERM".to_owned(), terminal);
-    }
-    environment
+    let input = Input {
+        pipe: Some(Arc::new(input_writer)),
+        packets: wish.packets.then(ShellDecoder::default),
+        editor: LineEditor::default(),
+        echo,
+    };
+    Some((session, input))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(options: &str, command: &str, sdk: u32, v2: bool, expected: Option<(bool, bool)>) {
-        let mode = Mode::shell(options, command, sdk, v2);
-        assert_eq!(mode.map(|mode| (mode.pty, mode.v2)), expected, "{options}");
+impl Session {
+    /// Passes on all that comes out, and gives how the command ended.
+    async fn give_output(&self, host: &HostStream, packets: bool) -> Result<Status, HostGone> {
+        if self.terminal.is_some() {
+            return self.show(host, packets).await;
+        }
+        let errors = async {
+            match &self.errors {
+                Some(errors) => pass(errors, host, packets.then_some(ShellId::Stderr)).await,
+                None => Ok(()),
+            }
+        };
+        let output = pass(&self.output, host, packets.then_some(ShellId::Stdout));
+        // Whoever still holds a pipe open keeps the stream open, as with a real adbd.
+        tokio::try_join!(output, errors)?;
+        Ok(self.child.ended(&self.handset).await)
     }
 
-    #[test]
-    fn shells_as_each_version_knows_them() {
-        check("", "id", 18, false, Some((true, false)));
-        check("", "", 34, true, Some((true, false)));
-        check("", "id", 34, true, Some((false, false)));
-        check(",v2,raw", "id", 34, true, Some((false, true)));
-        check(",v2,TERM=xterm,pty", "id", 34, true, Some((true, true)));
-        check(",v2", "id", 18, false, None);
-        check("x", "id", 34, true, None);
+    /// The same for a terminal, which ends with the process that leads its session.
+    async fn show(&self, host: &HostStream, packets: bool) -> Result<Status, HostGone> {
+        let mut end = pin!(self.child.ended(&self.handset));
+        let id = packets.then_some(ShellId::Stdout);
+        let status = loop {
+            tokio::select! {
+                biased;
+                bytes = self.output.read(MAX_OUTPUT) => {
+                    if bytes.is_empty() {
+                        break end.await;
+                    }
+                    write(host, id, &bytes).await?;
+                }
+                status = &mut end => break status,
+            }
+        };
+        self.hang_up();
+        while !self.output.is_empty() {
+            write(host, id, &self.output.read(MAX_OUTPUT).await).await?;
+        }
+        Ok(status)
+    }
+
+    fn hang_up(&self) {
+        self.signal(signal::HUP);
+    }
+
+    fn signal(&self, number: u8) {
+        let group = self.child.pid;
+        self.handset
+            .with(|world| world.processes.kill_group(group, number));
+    }
+}
+
+/// Passes on a pipe's bytes until its end.
+async fn pass(pipe: &PipeReader, host: &HostStream, id: Option<ShellId>) -> Result<(), HostGone> {
+    loop {
+        let bytes = pipe.read(MAX_OUTPUT).await;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        write(host, id, &bytes).await?;
+    }
+}
+
+async fn write(host: &HostStream, id: Option<ShellId>, bytes: &[u8]) -> Result<(), HostGone> {
+    let Some(id) = id else {
+        return host.write(bytes).await;
+    };
+    let packet = emit(id, bytes).unwrap_or_default();
+    host.write(&packet).await
+}
+
+impl Input {
+    /// Takes what the host sends until it is gone.
+    async fn take(&mut self, host: &HostStream, session: &Session) -> HostGone {
+        loop {
+            let Ok(bytes) = host.read().await else {
+                return HostGone;
+            };
+            let Some(mut packets) = self.packets.take() else {
+                self.bytes(bytes, host, session).await;
+                continue;
+            };
+            packets.push(&bytes);
+            loop {
+                match packets.next_packet() {
+                    Ok(Some(packet)) => match packet.id {
+                        ShellId::Stdin => self.bytes(packet.bytes, host, session).await,
+                        // A terminal's input has no end but the key for it.
+                        ShellId::CloseStdin if session.terminal.is_none() => self.pipe = None,
+                        // Nothing here draws, so nothing asks for a window's size.
+                        _ => {}
+                    },
+                    Ok(None) => break,
+                    // A host that breaks the protocol is of no use any more.
+                    Err(_) => return HostGone,
+                }
+            }
+            self.packets = Some(packets);
+        }
+    }
+
+    async fn bytes(&mut self, bytes: Bytes, host: &HostStream, session: &Session) {
+        let Some(terminal) = session.terminal.as_ref().filter(|t| !t.is_raw()) else {
+            return self.write(bytes, host).await;
+        };
+        for effect in self.editor.type_keys(&bytes) {
+            match effect {
+                Effect::Input(line) => self.write(line.into(), host).await,
+                Effect::Echo(text) => {
+                    if let Some(echo) = self.echo.upgrade() {
+                        echo.offer(terminal.shown(text.into()));
+                    }
+                }
+                Effect::End => {
+                    if let Some(pipe) = &self.pipe {
+                        pipe.end_once();
+                    }
+                }
+                Effect::Signal(number) => session.signal(number),
+            }
+        }
+    }
+
+    /// Writes to the command, for as long as it reads and the host is there.
+    async fn write(&mut self, bytes: Bytes, host: &HostStream) {
+        let Some(pipe) = &self.pipe else {
+            return;
+        };
+        let broken = tokio::select! {
+            written = pipe.write(bytes) => written.is_err(),
+            // The next read says so too.
+            () = host.gone() => false,
+        };
+        if broken {
+            self.pipe = None;
+        }
     }
 }

@@ -1,334 +1,306 @@
-//! The sync service, version 1: `STAT`, `LIST`, `SEND`, `RECV` on the simulated files, with adbd's rights.
+//! `sync`: files to and from a host, with adbd's rights. Refusals are in the words of the version.
+//! Version 1, and of version 2 what `stat_v2` and `ls_v2` add; nothing is compressed.
+//!
+//! Source: AOSP `system/core/adb/file_sync_service.c` (4.3), `packages/modules/adb/daemon/file_sync_service.cpp` (14).
 
 use super::daemon::Daemon;
-use crate::adapters::adb::AdbStream;
+use super::host_stream::{HostGone, HostStream};
+use super::sync_send::Incoming;
 use crate::adapters::virtual_handset::files::body::FileBody;
 use crate::adapters::virtual_handset::files::error::FileError;
-use crate::adapters::virtual_handset::files::node::{FORMAT, Metadata, SYMLINK};
-use crate::adapters::virtual_handset::files::path::split_last;
+use crate::adapters::virtual_handset::files::node::{Device, Metadata};
 use crate::adapters::virtual_handset::files::system::{OpenMode, Opened};
+use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::user::User;
 use crate::wire::adb::sync::{
-    Chunk, Entry, MAX_DATA, Request, Stat, SyncDecoder, emit_data, emit_done, emit_entry,
-    emit_fail, emit_list_done, emit_okay, emit_stat,
+    Chunk, Entry, MAX_DATA, Request, Stat, SyncCodecError, SyncDecoder, emit_data, emit_done,
+    emit_entry, emit_fail, emit_list_done, emit_stat,
 };
+use crate::wire::adb::sync_v2::{self, StatV2};
 use bytes::Bytes;
-use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The first Android whose adbd says what it was doing when something failed (API 26).
-const FIRST_WITH_REASONS: u32 = 26;
+/// Android 7's adbd says what it was doing when something failed, and then closes the stream.
+const FIRST_WITH_REASONS: u32 = 24;
 
-/// What a link's target may measure.
-const MAX_TARGET: usize = 4096;
+/// Answers are gathered up to this size before they are sent.
+const BATCH: usize = 64 * 1024;
 
-/// One sync stream.
-struct Session {
-    daemon: Arc<Daemon>,
-    user: User,
-    stream: AdbStream,
+/// A stream of requests.
+pub(super) struct Session<'a> {
+    pub(super) handset: &'a Handset,
+    pub(super) host: &'a HostStream,
+    pub(super) user: User,
+    /// Whether refusals say what failed and end the stream.
+    pub(super) explains: bool,
+    features: Features,
     decoder: SyncDecoder,
 }
 
-/// Serves requests until the host quits, leaves or breaks the protocol.
-pub(super) async fn serve(daemon: Arc<Daemon>, stream: AdbStream) {
-    let mut session = Session {
-        user: daemon.user(),
-        daemon,
-        stream,
-        decoder: SyncDecoder::default(),
-    };
-    // A host that is gone, or that speaks something else, has been told as far as it listens.
-    session.run().await.ok();
-    session.stream.shutdown().await.ok();
+/// What adbd advertised.
+struct Features {
+    stat_v2: bool,
+    list_v2: bool,
 }
 
-impl Session {
-    async fn run(&mut self) -> io::Result<()> {
-        loop {
-            match self.decoder.next_request() {
-                Ok(Some(Request::Quit)) => return Ok(()),
-                Ok(Some(Request::Stat { path })) => {
-                    let stat = self.stat(&path);
-                    self.stream.write_all(&emit_stat(stat)).await?;
-                }
-                Ok(Some(Request::List { path })) => self.list(&path).await?,
-                Ok(Some(Request::Receive { path })) => self.receive(&path).await?,
-                Ok(Some(Request::Send { path, mode })) => self.send(&path, mode).await?,
-                Ok(None) => self.more().await?,
-                Err(_) => {
-                    self.stream.write_all(&emit_fail("unknown command")).await?;
-                    return Ok(());
-                }
+/// Why no more requests are read.
+pub(super) enum End {
+    /// The host is gone, has quit, or was told what it did wrong.
+    Over,
+}
+
+impl From<HostGone> for End {
+    fn from(HostGone: HostGone) -> Self {
+        Self::Over
+    }
+}
+
+/// Serves requests until the host quits, leaves, breaks the protocol, or is refused something.
+pub(super) async fn serve(daemon: &Daemon, host: &HostStream) {
+    let mut session = Session {
+        handset: daemon.handset(),
+        host,
+        user: daemon.user(),
+        explains: daemon.firmware().sdk >= FIRST_WITH_REASONS,
+        features: Features {
+            stat_v2: daemon.has("stat_v2"),
+            list_v2: daemon.has("ls_v2"),
+        },
+        decoder: SyncDecoder::default(),
+    };
+    while session.serve_one().await.is_ok() {}
+}
+
+impl Session<'_> {
+    async fn serve_one(&mut self) -> Result<(), End> {
+        match self.request().await? {
+            Request::Stat { path } => {
+                let found = self.metadata(&path, false).ok();
+                let stat = found.as_ref().map_or_else(Stat::default, stat_of);
+                self.host.write(&emit_stat(stat)).await?;
+            }
+            Request::StatV2 { path, follow } if self.features.stat_v2 => {
+                let found = self.metadata(&path, follow);
+                let stat = found.map(|found| stat_v2_of(&found));
+                let answer = sync_v2::emit_stat(follow, stat.map_err(FileError::number));
+                self.host.write(&answer).await?;
+            }
+            Request::List { path } => self.list(&path, false).await?,
+            Request::ListV2 { path } if self.features.list_v2 => self.list(&path, true).await?,
+            Request::Receive { path } => self.receive(&path).await?,
+            Request::Send { path, mode } => Incoming::serve(self, path, mode).await?,
+            Request::Quit => return Err(End::Over),
+            Request::StatV2 { .. } | Request::ListV2 { .. } => {
+                return self.refuse("unknown command").await;
             }
         }
-    }
-
-    async fn more(&mut self) -> io::Result<()> {
-        let mut buffer = vec![0; MAX_DATA];
-        let len = self.stream.read(&mut buffer).await?;
-        if len == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.decoder.push(buffer.get(..len).unwrap_or_default());
         Ok(())
     }
 
-    /// The reason as this adbd gives it.
-    fn reason(&self, doing: &str, error: FileError) -> String {
-        if self.daemon.firmware.sdk >= FIRST_WITH_REASONS {
+    async fn request(&mut self) -> Result<Request, End> {
+        loop {
+            let text = match self.decoder.next_request() {
+                Ok(Some(request)) => return Ok(request),
+                Ok(None) => {
+                    self.more().await?;
+                    continue;
+                }
+                Err(SyncCodecError::TooLong { .. }) if self.explains => "path too long".to_owned(),
+                Err(SyncCodecError::TooLong { .. }) => "invalid namelen".to_owned(),
+                Err(SyncCodecError::Unexpected { id }) if self.explains => {
+                    format!("unknown command {:08x}", u32::from_le_bytes(id))
+                }
+                Err(SyncCodecError::Unexpected { .. }) => "unknown command".to_owned(),
+            };
+            return Err(self.close(&text).await);
+        }
+    }
+
+    /// The next part of a file that a host sends.
+    pub(super) async fn chunk(&mut self) -> Result<Chunk, End> {
+        loop {
+            match self.decoder.next_chunk() {
+                Ok(Some(Chunk::Fail(_))) | Err(SyncCodecError::Unexpected { .. }) => {
+                    return Err(self.close("invalid data message").await);
+                }
+                Ok(Some(chunk)) => return Ok(chunk),
+                Ok(None) => self.more().await?,
+                Err(SyncCodecError::TooLong { .. }) => {
+                    return Err(self.close("oversize data message").await);
+                }
+            }
+        }
+    }
+
+    async fn more(&mut self) -> Result<(), End> {
+        let bytes = self.host.read().await?;
+        self.decoder.push(&bytes);
+        Ok(())
+    }
+
+    /// Tells why something failed: what was being done, from Android 7 on.
+    pub(super) async fn fail(&self, doing: &str, error: FileError) -> Result<(), End> {
+        let text = if self.explains {
             format!("{doing}: {error}")
         } else {
             error.to_string()
+        };
+        self.host.write(&emit_fail(&text)).await?;
+        Ok(())
+    }
+
+    /// The same, after which newer versions read no further request.
+    async fn refuse_file(&self, doing: &str, error: FileError) -> Result<(), End> {
+        self.fail(doing, error).await?;
+        if self.explains {
+            Err(End::Over)
+        } else {
+            Ok(())
         }
     }
 
-    fn stat(&self, path: &str) -> Stat {
-        let found = self
-            .daemon
-            .handset
-            .with(|world| world.files.metadata(&self.user, path, false));
-        found.map_or_else(|_| Stat::default(), |found| stat_of(&found))
+    async fn refuse(&self, text: &str) -> Result<(), End> {
+        Err(self.close(text).await)
     }
 
-    async fn list(&mut self, path: &str) -> io::Result<()> {
-        let (entries, dots) = self.daemon.handset.with(|world| {
-            let files = &world.files;
-            let entries = files.list(&self.user, path).unwrap_or_default();
-            let dot = |name: &str| {
-                let full = format!("{path}/{name}");
-                Some((
-                    name.to_owned(),
-                    files.metadata(&self.user, &full, true).ok()?,
-                ))
-            };
-            let readable = files.list(&self.user, path).is_ok();
-            let dots: Vec<(String, Metadata)> = if readable {
-                [dot("."), dot("..")].into_iter().flatten().collect()
-            } else {
-                Vec::new()
-            };
-            (entries, dots)
-        });
-        let mut bytes = Vec::new();
-        for (name, metadata) in dots.into_iter().chain(entries) {
-            let stat = stat_of(&metadata);
-            bytes.extend_from_slice(&emit_entry(&Entry { name, stat }));
-        }
-        bytes.extend_from_slice(&emit_list_done());
-        self.stream.write_all(&bytes).await
+    /// Says something last.
+    pub(super) async fn close(&self, text: &str) -> End {
+        // A host that is gone does not hear it.
+        self.host.write(&emit_fail(text)).await.ok();
+        End::Over
     }
 
-    async fn receive(&mut self, path: &str) -> io::Result<()> {
-        let opened = self.daemon.handset.with(|world| {
-            let mode = OpenMode {
-                read: true,
-                ..OpenMode::default()
-            };
-            Ok(match world.files.open(&self.user, path, mode)? {
-                Opened::File(body) => Source::Body(body),
-                Opened::Generated(generator, of) => Source::Text(generator(world, of).into()),
-                Opened::Device(_) => Source::Text(Bytes::new()),
-                Opened::Directory => return Err(FileError::IsDirectory),
-            })
-        });
-        let source = match opened {
-            Ok(source) => source,
-            Err(error) => {
-                let doing = if error == FileError::IsDirectory {
-                    "read failed"
-                } else {
-                    "open failed"
-                };
-                let reason = self.reason(doing, error);
-                return self.stream.write_all(&emit_fail(&reason)).await;
+    fn metadata(&self, path: &str, follow: bool) -> Result<Metadata, FileError> {
+        self.handset
+            .with(|world| world.files.metadata(&self.user, path, follow))
+    }
+
+    async fn list(&self, path: &str, all: bool) -> Result<(), End> {
+        let mut answer = Vec::new();
+        for name in self.names(path) {
+            let found = self.metadata(&format!("{path}/{name}"), false);
+            match found {
+                found if all => {
+                    let stat = found.map(|found| stat_v2_of(&found));
+                    let stat = stat.map_err(FileError::number);
+                    answer.extend(sync_v2::emit_entry(&name, stat));
+                }
+                Ok(found) => {
+                    let stat = stat_of(&found);
+                    answer.extend(emit_entry(&Entry { name, stat }));
+                }
+                // Version 1 leaves out what it can not tell of.
+                Err(_) => {}
             }
+            if answer.len() >= BATCH {
+                self.host.write(&answer).await?;
+                answer.clear();
+            }
+        }
+        answer.extend(if all {
+            sync_v2::emit_list_done()
+        } else {
+            emit_list_done()
+        });
+        self.host.write(&answer).await?;
+        Ok(())
+    }
+
+    /// What `readdir` gives; nothing where `opendir` fails.
+    fn names(&self, path: &str) -> Vec<String> {
+        let listed = self
+            .handset
+            .with(|world| world.files.list(&self.user, path));
+        let Ok(entries) = listed else {
+            return Vec::new();
+        };
+        let dots = [".", ".."].map(str::to_owned);
+        let names = entries.into_iter().map(|(name, _)| name);
+        dots.into_iter().chain(names).collect()
+    }
+
+    async fn receive(&self, path: &str) -> Result<(), End> {
+        let source = match self.open(path) {
+            Ok(source) => source,
+            Err(error) => return self.refuse_file("open failed", error).await,
         };
         let mut at = 0;
         loop {
-            let part = source.read_at(at);
-            if part.is_empty() {
-                return self.stream.write_all(&emit_done(0)).await;
+            let bytes = match source.read_at(at) {
+                Ok(bytes) => bytes,
+                Err(error) => return self.refuse_file("read failed", error).await,
+            };
+            if bytes.is_empty() {
+                break;
             }
-            at += part.len() as u64;
-            self.stream.write_all(&emit_data(&part)).await?;
+            self.host.write(&emit_data(&bytes)).await?;
+            at += bytes.len() as u64;
         }
+        self.host.write(&emit_done(0)).await?;
+        Ok(())
     }
 
-    async fn send(&mut self, path: &str, mode: Option<u32>) -> io::Result<()> {
-        let mode = mode.unwrap_or(0o644);
-        if mode & FORMAT == SYMLINK {
-            return self.send_link(path).await;
-        }
-        // adbd copies the owner's permissions to group and others.
-        let bits = mode & 0o777;
-        let bits = bits | (bits >> 3 & 0o070) | (bits >> 3 & 0o007) | (bits >> 6 & 0o007);
-        let mut failed = None;
-        let body = match self.create(path, bits) {
-            Ok(body) => Some(body),
-            Err(error) => {
-                failed = Some(self.reason("couldn't create file", error));
-                None
-            }
-        };
-        if let Some(reason) = &failed {
-            self.stream.write_all(&emit_fail(reason)).await?;
-        }
-        loop {
-            match self.chunk().await? {
-                Chunk::Bytes(bytes) => {
-                    let Some(body) = body.as_ref().filter(|_| failed.is_none()) else {
-                        continue;
-                    };
-                    let now = self.daemon.handset.with(|world| world.unix_seconds());
-                    if let Err(error) = body.write_at(None, bytes, now) {
-                        self.unlink(path);
-                        let reason = self.reason("write failed", error);
-                        self.stream.write_all(&emit_fail(&reason)).await?;
-                        failed = Some(reason);
-                    }
-                }
-                Chunk::Done { mtime } => {
-                    if let (Some(body), None) = (&body, &failed) {
-                        body.set_mtime(i64::from(mtime));
-                        self.stream.write_all(&emit_okay()).await?;
-                    }
-                    return Ok(());
-                }
-                Chunk::Fail(_) => {
-                    self.unlink(path);
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-            }
-        }
-    }
-
-    async fn send_link(&mut self, path: &str) -> io::Result<()> {
-        let mut target = Vec::new();
-        loop {
-            match self.chunk().await? {
-                Chunk::Bytes(bytes) if target.len() + bytes.len() <= MAX_TARGET => {
-                    target.extend_from_slice(&bytes);
-                }
-                Chunk::Done { .. } => break,
-                Chunk::Bytes(_) | Chunk::Fail(_) => {
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-            }
-        }
-        let target = String::from_utf8_lossy(&target);
-        let target = target.trim_end_matches('\0');
-        let made = self.daemon.handset.with(|world| {
-            let files = &mut world.files;
-            // What is not there needs no removing.
-            files.remove_file(&self.user, path).ok();
-            match files.create_symlink(&self.user, target, path) {
-                Err(FileError::NotFound) => {
-                    make_parents(files, &self.user, path)?;
-                    files.create_symlink(&self.user, target, path)
-                }
-                other => other,
-            }
-        });
-        match made {
-            Ok(()) => self.stream.write_all(&emit_okay()).await,
-            Err(error) => {
-                let reason = self.reason("couldn't create symlink", error);
-                self.stream.write_all(&emit_fail(&reason)).await
-            }
-        }
-    }
-
-    /// Makes the file anew, and the directories above it that are missing.
-    fn create(&self, path: &str, bits: u32) -> Result<Arc<FileBody>, FileError> {
+    fn open(&self, path: &str) -> Result<Source, FileError> {
         let mode = OpenMode {
-            write: true,
-            create: Some(bits),
-            truncate: true,
+            read: true,
             ..OpenMode::default()
         };
-        self.daemon.handset.with(|world| {
-            let files = &mut world.files;
-            if files
-                .metadata(&self.user, path, false)
-                .is_ok_and(|found| !found.is_directory())
-            {
-                // Where it can not be removed it is overwritten, if that may be.
-                files.remove_file(&self.user, path).ok();
-            }
-            let opened = match files.open(&self.user, path, mode) {
-                Err(FileError::NotFound) => {
-                    make_parents(files, &self.user, path)?;
-                    files.open(&self.user, path, mode)?
-                }
-                other => other?,
-            };
-            match opened {
-                Opened::File(body) => Ok(body),
-                _ => Err(FileError::Denied),
-            }
+        self.handset.with(|world| {
+            Ok(match world.files.open(&self.user, path, mode)? {
+                Opened::File(body) => Source::File(body),
+                Opened::Generated(generator, of) => Source::Text(generator(world, of).into()),
+                Opened::Directory => Source::Nothing(FileError::IsDirectory),
+                Opened::Device(Device::Null) => Source::Text(Bytes::new()),
+                // The others never end, and are nothing to pull.
+                Opened::Device(_) => Source::Nothing(FileError::Invalid),
+            })
         })
-    }
-
-    fn unlink(&self, path: &str) {
-        // Half a file is worse than none; one that is gone already is as good.
-        self.daemon
-            .handset
-            .with(|world| world.files.remove_file(&self.user, path))
-            .ok();
-    }
-
-    async fn chunk(&mut self) -> io::Result<Chunk> {
-        loop {
-            match self.decoder.next_chunk() {
-                Ok(Some(chunk)) => return Ok(chunk),
-                Ok(None) => self.more().await?,
-                Err(_) => {
-                    self.stream
-                        .write_all(&emit_fail("invalid data message"))
-                        .await?;
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-            }
-        }
     }
 }
 
-/// Where what is pulled comes from.
+/// What is pulled.
 enum Source {
-    Body(Arc<FileBody>),
+    File(Arc<FileBody>),
     Text(Bytes),
+    /// What can be opened but not read.
+    Nothing(FileError),
 }
 
 impl Source {
-    fn read_at(&self, offset: u64) -> Bytes {
+    fn read_at(&self, offset: u64) -> Result<Bytes, FileError> {
         match self {
-            Self::Body(body) => body.read_at(offset, MAX_DATA),
+            Self::File(body) => Ok(body.read_at(offset, MAX_DATA)),
             Self::Text(text) => {
-                let from = usize::try_from(offset).map_or(text.len(), |from| from.min(text.len()));
-                text.slice(from..text.len().min(from + MAX_DATA))
+                let start = usize::try_from(offset).map_or(text.len(), |at| at.min(text.len()));
+                let end = text.len().min(start.saturating_add(MAX_DATA));
+                Ok(text.slice(start..end))
             }
+            Self::Nothing(error) => Err(*error),
         }
     }
 }
 
-fn make_parents(
-    files: &mut crate::adapters::virtual_handset::files::system::FileSystem,
-    user: &User,
-    path: &str,
-) -> Result<(), FileError> {
-    match split_last(path) {
-        Some((parent, _)) => files.create_directories(user, parent, 0o775),
-        None => Ok(()),
-    }
-}
-
-/// Version 1 has 32 bits for everything: sizes wrap, times outside of them are cut.
+/// Version 1 has 32 bits for everything: sizes wrap, times before 1970 are its beginning.
 fn stat_of(found: &Metadata) -> Stat {
     Stat {
         mode: found.mode,
         size: u32::try_from(found.len & u64::from(u32::MAX)).unwrap_or(u32::MAX),
         mtime: u32::try_from(found.mtime.max(0)).unwrap_or(u32::MAX),
+    }
+}
+
+fn stat_v2_of(found: &Metadata) -> StatV2 {
+    StatV2 {
+        device: found.mount as u64,
+        inode: found.inode,
+        mode: found.mode,
+        links: found.links,
+        uid: found.uid,
+        gid: found.gid,
+        size: found.len,
+        // The one time that is kept stands for all three.
+        atime: found.mtime,
+        mtime: found.mtime,
+        ctime: found.mtime,
     }
 }

@@ -186,10 +186,11 @@ impl FileSystem {
             return Err(FileError::IsDirectory);
         }
         let wish = if mode.read { READ } else { 0 } | if mode.write { WRITE } else { 0 };
-        Self::check(user, node, wish)?;
+        // Linux looks at the mount before it looks at permissions.
         if mode.write && !matches!(node.kind, Kind::Device(_)) && self.is_read_only(node) {
             return Err(FileError::ReadOnly);
         }
+        Self::check(user, node, wish)?;
         let opened = match &node.kind {
             Kind::Regular(body) => Opened::File(Arc::clone(body)),
             Kind::Generated(generator, of) => Opened::Generated(*generator, *of),
@@ -298,10 +299,10 @@ impl FileSystem {
         mode: u32,
     ) -> Result<NodeId, FileError> {
         let directory = self.node(place.parent)?;
-        Self::check(user, directory, WRITE | EXECUTE)?;
         if self.is_read_only(directory) {
             return Err(FileError::ReadOnly);
         }
+        Self::check(user, directory, WRITE | EXECUTE)?;
         if self.nodes.len() >= MAX_NODES {
             return Err(FileError::NoSpace);
         }

@@ -193,12 +193,27 @@ impl FileSystem {
         mtime: i64,
     ) -> Result<(), FileError> {
         let id = self.find(user, path, true)?;
+        self.set_node_mtime(user, id, mtime)
+    }
+
+    /// The same of a link itself.
+    pub(crate) fn set_link_mtime(
+        &mut self,
+        user: &User,
+        path: &str,
+        mtime: i64,
+    ) -> Result<(), FileError> {
+        let id = self.find(user, path, false)?;
+        self.set_node_mtime(user, id, mtime)
+    }
+
+    fn set_node_mtime(&mut self, user: &User, id: NodeId, mtime: i64) -> Result<(), FileError> {
         let node = self.node(id)?;
-        if user.uid != node.uid {
-            Self::check(user, node, 2)?;
-        }
         if self.is_read_only(node) {
             return Err(FileError::ReadOnly);
+        }
+        if user.uid != node.uid {
+            Self::check(user, node, 2)?;
         }
         if let Some(node) = self.nodes.get_mut(&id) {
             node.mtime = mtime;
@@ -390,11 +405,10 @@ impl FileSystem {
 
     fn check_change(&self, user: &User, directory: NodeId) -> Result<(), FileError> {
         let node = self.node(directory)?;
-        Self::check(user, node, 3)?;
         if self.is_read_only(node) {
             return Err(FileError::ReadOnly);
         }
-        Ok(())
+        Self::check(user, node, 3)
     }
 
     fn check_removal(&self, user: &User, place: &Place, id: NodeId) -> Result<(), FileError> {

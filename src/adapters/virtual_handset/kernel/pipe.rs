@@ -16,6 +16,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// An empty one ends the input once.
     chunks: VecDeque<Bytes>,
     len: usize,
     reader_gone: bool,
@@ -46,7 +47,7 @@ impl PipeReader {
     /// Takes up to `limit` bytes, or registers `wait` and gives `None`. Empty means the end.
     pub(crate) fn poll_read(&self, limit: usize, wait: &Arc<Wait>) -> Option<Bytes> {
         let mut state = lock(&self.0.state);
-        if state.len == 0 {
+        if state.chunks.is_empty() {
             if state.writer_gone {
                 return Some(Bytes::new());
             }
@@ -108,6 +109,27 @@ impl PipeWriter {
         }
         Ok(())
     }
+
+    /// Writes what there is room for now and forgets the rest, as a terminal's echo does.
+    pub(crate) fn offer(&self, mut bytes: Bytes) {
+        let mut state = lock(&self.0.state);
+        if !state.reader_gone {
+            let room = CAPACITY.saturating_sub(state.len);
+            bytes.truncate(room);
+            state.push(bytes);
+            fire_all(&mut state.waits);
+        }
+    }
+
+    /// Ends the input once, as Ctrl-D on an empty line does: one read gets nothing, later ones wait again.
+    pub(crate) fn end_once(&self) {
+        let mut state = lock(&self.0.state);
+        let is_marked = state.chunks.back().is_some_and(Bytes::is_empty);
+        if !state.reader_gone && !is_marked {
+            state.chunks.push_back(Bytes::new());
+            fire_all(&mut state.waits);
+        }
+    }
 }
 
 impl State {
@@ -118,7 +140,7 @@ impl State {
         self.len += bytes.len();
         // Many one-byte writes must not become many allocations.
         match self.chunks.back_mut() {
-            Some(last) if last.len() + bytes.len() <= 512 => {
+            Some(last) if !last.is_empty() && last.len() + bytes.len() <= 512 => {
                 let mut joined = BytesMut::with_capacity(last.len() + bytes.len());
                 joined.extend_from_slice(last);
                 joined.extend_from_slice(&bytes);

@@ -4,6 +4,8 @@
 pub(crate) const HUP: u8 = 1;
 /// Interrupt (Ctrl-C).
 pub(crate) const INT: u8 = 2;
+/// Quit (Ctrl-\).
+pub(crate) const QUIT: u8 = 3;
 /// Kill; can not be caught.
 pub(crate) const KILL: u8 = 9;
 /// A pipe without a reader.
