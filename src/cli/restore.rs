@@ -49,7 +49,8 @@ pub(crate) async fn restore(
         match desk.one(&name, contents, &args.handsets.selectors).await {
             Ok(exit) => exits.extend(exit),
             Err(error) => {
-                terminal.error(&format!("error: {name}: {error:#}"));
+                let why = format!("{name}: {error:#}");
+                terminal.error(&format!("error: {}", printable(&why, 1000)));
                 for word in words {
                     terminal.error(&format!("  left to do: {}", printable(&word, 300)));
                 }
@@ -91,12 +92,22 @@ impl Desk<'_> {
         }
         let by_serial = !named.is_empty();
         let selectors = if by_serial {
-            named.to_vec()
+            // A virtual handset that is made now may have the same serial number; it is another one.
+            let lasting = named.iter().filter(|selector| !selector.is_virtual());
+            lasting.cloned().collect()
         } else {
             vec![recorded]
         };
+        let mut unreachable = None;
         for selector in selectors {
-            let session = self.attach(&selector).await?;
+            let session = match self.attach(&selector).await {
+                Ok(session) => session,
+                // Another one of those named may be the one.
+                Err(error) => {
+                    unreachable.get_or_insert(error);
+                    continue;
+                }
+            };
             if session.serial().unwrap_or_default() == contents.header.serial {
                 return self
                     .put_back(name, contents, &session, &selector)
@@ -109,7 +120,7 @@ impl Desk<'_> {
                 );
             }
         }
-        Ok(None)
+        unreachable.map_or(Ok(None), Err)
     }
 
     /// A session with every grant: what is undone was granted when it was done.
