@@ -254,6 +254,148 @@ mod tests {
         assert_eq!(talk(&again, "exec:id -u").await, "0\n");
     }
 
+    /// One sync session, its requests sent at once; gives the answer's bytes.
+    async fn sync(transport: &AdbTransport, requests: &[Vec<u8>]) -> Vec<u8> {
+        let mut stream = transport.open("sync:").await.unwrap();
+        stream.write_all(&requests.concat()).await.unwrap();
+        let quit = crate::wire::adb::sync::Request::Quit.emit();
+        stream.write_all(&quit).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        all
+    }
+
+    fn send(path: &str, bytes: &[u8]) -> Vec<Vec<u8>> {
+        use crate::wire::adb::sync::{MAX_DATA, Request, emit_data, emit_done};
+        let request = Request::Send {
+            path: path.to_owned(),
+            mode: Some(0o100_640),
+        };
+        let mut messages = vec![request.emit()];
+        messages.extend(bytes.chunks(MAX_DATA).map(emit_data));
+        messages.push(emit_done(1_407_628_800));
+        messages
+    }
+
+    #[tokio::test]
+    async fn files_go_both_ways_whole() {
+        use crate::wire::adb::sync::{Chunk, Request, Stat, Status, SyncDecoder};
+        let handset = handset(Userland::Toybox14, Root::Adb);
+        let transport = attach(&handset).await;
+        let bytes: Vec<u8> = (0..1_000_003u32)
+            .map(|n| n.to_le_bytes()[0] ^ 0x5a)
+            .collect();
+        let path = "/data/local/tmp/new/dir/file".to_owned();
+        let mut decoder = SyncDecoder::default();
+        decoder.push(&sync(&transport, &send(&path, &bytes)).await);
+        assert_eq!(decoder.next_status(), Ok(Some(Status::Okay)));
+        assert!(decoder.is_at_boundary());
+
+        let asked = [
+            Request::Stat { path: path.clone() }.emit(),
+            Request::Receive { path: path.clone() }.emit(),
+        ];
+        let mut decoder = SyncDecoder::default();
+        decoder.push(&sync(&transport, &asked).await);
+        let expected = Stat {
+            // The owner's bits are copied to group, and then those to others.
+            mode: 0o100_666,
+            size: 1_000_003,
+            mtime: 1_407_628_800,
+        };
+        assert_eq!(decoder.next_stat(), Ok(Some(expected)));
+        let mut back = Vec::new();
+        while let Ok(Some(Chunk::Bytes(part))) = decoder.next_chunk() {
+            back.extend_from_slice(&part);
+        }
+        assert!(back == bytes, "{} bytes came back", back.len());
+    }
+
+    #[tokio::test]
+    async fn sync_refuses_as_its_version_does() {
+        use crate::wire::adb::sync::{Chunk, Request, Stat, Status, SyncDecoder};
+        for (userland, create, open) in [
+            (
+                Userland::Toolbox43,
+                "Permission denied",
+                "No such file or directory",
+            ),
+            (
+                Userland::Toybox14,
+                "couldn't create file: Permission denied",
+                "open failed: No such file or directory",
+            ),
+        ] {
+            let handset = handset(userland, Root::None);
+            let transport = attach(&handset).await;
+            let mut decoder = SyncDecoder::default();
+            decoder.push(&sync(&transport, &send("/data/x", b"12")).await);
+            let refused = Status::Fail(create.to_owned());
+            assert_eq!(decoder.next_status(), Ok(Some(refused)));
+            let path = "/data/local/tmp/nope".to_owned();
+            let asked = [
+                Request::Stat { path: path.clone() }.emit(),
+                Request::Receive { path }.emit(),
+            ];
+            let mut decoder = SyncDecoder::default();
+            decoder.push(&sync(&transport, &asked).await);
+            assert_eq!(decoder.next_stat(), Ok(Some(Stat::default())));
+            assert_eq!(decoder.next_chunk(), Ok(Some(Chunk::Fail(open.to_owned()))));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_terminal_echoes_prompts_and_passes_ctrl_c() {
+        let handset = handset(Userland::Toolbox43, Root::Su);
+        let transport = attach(&handset).await;
+        let mut stream = transport.open("shell:").await.unwrap();
+        let mut seen = String::new();
+        for (typed, until) in [
+            ("", "shell@plain:/ $ "),
+            ("cat\r", "cat\r\n"),
+            ("twice\r", "twice\r\ntwice\r\n"),
+            ("\u{3}", "^C\r\nshell@plain:/ $ "),
+            ("echo $?\r", "echo $?\r\n130\r\nshell@plain:/ $ "),
+            ("exit\r", "exit\r\n"),
+        ] {
+            stream.write_all(typed.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            while answer != until {
+                let byte = stream.read_u8().await.unwrap();
+                answer.push(char::from(byte));
+                assert!(
+                    until.starts_with(&answer),
+                    "{seen}{answer:?}, expected {until:?}"
+                );
+            }
+            seen.push_str(&answer);
+        }
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_leaves_takes_its_session_along() {
+        let handset = handset(Userland::Toolbox43, Root::Su);
+        let transport = attach(&handset).await;
+        let running = |name: &'static str| {
+            let inner = handset.handset.clone();
+            move || inner.with(|world| world.processes.iter().any(|entry| entry.name() == name))
+        };
+        let mut stream = transport
+            .open("shell:echo ready; cat & cat | cat")
+            .await
+            .unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'r');
+        let is_running = running("cat");
+        while !is_running() {
+            tokio::task::yield_now().await;
+        }
+        drop(stream);
+        while is_running() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn many_hosts_over_tcp() {
         let handset = handset(Userland::Toybox14, Root::Adb);

@@ -31,7 +31,11 @@ pub(crate) fn locate(process: &Process, name: &str, path: &str) -> Found {
             Err(FileError::Denied) => Found::Refused(FileError::Denied),
             Err(_) => Found::Nothing,
             Ok(found) if found.is_directory() => Found::Refused(FileError::IsDirectory),
-            Ok(_) => identify(process, &process.path(name)),
+            Ok(_) => match identify(process, &process.path(name)) {
+                // A script is told the name it was called by.
+                Found::Script(_, interpreter) => Found::Script(name.to_owned(), interpreter),
+                found => found,
+            },
         };
     }
     let mut refused = Found::Nothing;

@@ -14,11 +14,6 @@ pub(super) fn compile(text: &str, extended: bool, ignore_case: bool) -> Result<R
     build(&translate(text, extended)?, ignore_case)
 }
 
-/// Compiles a text that stands for itself.
-pub(super) fn compile_fixed(text: &str, ignore_case: bool) -> Result<Regex, BadRegex> {
-    build(&regex::escape(text), ignore_case)
-}
-
 /// Compiles alternatives that must match a whole line or a whole word.
 pub(super) fn enclose(text: &str, whole_line: bool, whole_word: bool) -> String {
     match (whole_line, whole_word) {

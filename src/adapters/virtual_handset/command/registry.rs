@@ -158,6 +158,11 @@ mod tests {
     }
 
     #[test]
+    fn commands_do_what_toolbox_does() {
+        check_cases(Userland::Toolbox43, include_str!("cases/toolbox.txt"));
+    }
+
+    #[test]
     fn a_file_says_what_it_is() {
         assert!(matches!(executable(&image("sh")), Executable::Program(_)));
         assert!(matches!(executable(&image("no")), Executable::Foreign));

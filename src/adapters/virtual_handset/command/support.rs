@@ -4,7 +4,6 @@ use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::firmware::model::Userland;
 use crate::adapters::virtual_handset::kernel::descriptor::Descriptor;
 use crate::adapters::virtual_handset::kernel::process::{INPUT, Process, Stop};
-use crate::ports::BoxFuture;
 use bytes::Bytes;
 
 /// Bytes a command that needs all of its input at once takes.
@@ -12,9 +11,6 @@ pub(super) const MAX_INPUT: usize = 64 << 20;
 
 /// Bytes read at a time.
 pub(super) const CHUNK: usize = 65_536;
-
-/// What a command's function gives.
-pub(super) type Run<'a> = BoxFuture<'a, Result<u8, Stop>>;
 
 /// Options as given: letters in order, with the value of those that take one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -242,20 +242,21 @@ mod tests {
         /// Any sequence of writes and cuts leaves what a plain vector would hold.
         #[test]
         fn behaves_as_a_vector(
-            acts in prop::collection::vec((0u64..300, prop::collection::vec(any::<u8>(), 0..80), any::<bool>()), 1..40)
+            acts in prop::collection::vec((0u16..300, prop::collection::vec(any::<u8>(), 0..80), any::<bool>()), 1..40)
         ) {
             let quota = Quota::new(100_000);
             let body = FileBody::new(&quota, 0);
             let mut model: Vec<u8> = Vec::new();
             for (offset, bytes, cut) in acts {
+                let (at, offset) = (usize::from(offset), u64::from(offset));
                 if cut {
                     body.set_len(offset, 1);
-                    model.resize(offset as usize, 0);
+                    model.resize(at, 0);
                 } else {
                     body.write_at(Some(offset), Bytes::from(bytes.clone()), 1).unwrap();
-                    let end = offset as usize + bytes.len();
+                    let end = at + bytes.len();
                     if model.len() < end { model.resize(end, 0); }
-                    model[offset as usize..end].copy_from_slice(&bytes);
+                    model[at..end].copy_from_slice(&bytes);
                 }
                 prop_assert_eq!(&body.read_all()[..], &model[..]);
                 prop_assert!(quota.used() <= model.len() as u64);

@@ -50,9 +50,6 @@ pub(crate) enum FileError {
     /// `ENOSPC`.
     #[error("No space left on device")]
     NoSpace,
-    /// `ESPIPE`.
-    #[error("Illegal seek")]
-    IllegalSeek,
     /// `EROFS`.
     #[error("Read-only file system")]
     ReadOnly,
@@ -86,7 +83,6 @@ impl FileError {
             Self::IsDirectory => 21,
             Self::Invalid => 22,
             Self::NoSpace => 28,
-            Self::IllegalSeek => 29,
             Self::ReadOnly => 30,
             Self::NameTooLong => 36,
             Self::NotEmpty => 39,

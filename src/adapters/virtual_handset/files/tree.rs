@@ -472,3 +472,179 @@ impl FileSystem {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::virtual_handset::kernel::user::User;
+    use proptest::prelude::*;
+
+    /// A tree as `/data` is: root's, with a place for the shell user and one that is private.
+    fn tree() -> FileSystem {
+        let mut files = FileSystem::new();
+        files
+            .put_directory("/data/local/tmp", 0o771, 2000, 2000)
+            .unwrap();
+        files
+            .put_directory("/data/data/app", 0o700, 10_001, 10_001)
+            .unwrap();
+        files
+            .put("/data/data/app/secret", "s", 0o600, 10_001)
+            .unwrap();
+        files.put("/system/file", "x", 0o644, 0).unwrap();
+        files
+    }
+
+    #[test]
+    fn permissions_are_those_of_owner_group_and_others() {
+        let mut files = tree();
+        let (shell, root, app) = (User::shell(), User::root(), User::of(10_001));
+        let secret = "/data/data/app/secret";
+        assert_eq!(files.read(&shell, secret), Err(FileError::Denied));
+        assert_eq!(files.read(&root, secret).unwrap(), "s");
+        assert_eq!(files.read(&app, secret).unwrap(), "s");
+        assert_eq!(files.read(&shell, "/system/file").unwrap(), "x");
+        assert_eq!(
+            files.write(&shell, "/system/file", "y"),
+            Err(FileError::Denied)
+        );
+        assert_eq!(files.write(&shell, "/data/local/tmp/f", "y"), Ok(()));
+        assert_eq!(
+            files.remove_file(&app, "/data/local/tmp/f"),
+            Err(FileError::Denied)
+        );
+        let denied = files.set_mode(&app, "/data/local/tmp/f", 0o777);
+        assert_eq!(denied, Err(FileError::NotPermitted));
+        let given = files.set_owner(&shell, "/data/local/tmp/f", Some(0), None, true);
+        assert_eq!(given, Err(FileError::NotPermitted));
+    }
+
+    #[test]
+    fn links_are_followed_and_never_for_ever() {
+        let mut files = tree();
+        let root = User::root();
+        files.create_symlink(&root, "/data/local", "/l").unwrap();
+        files.create_symlink(&root, "loop", "/loop").unwrap();
+        files.write(&root, "/l/tmp/../tmp/f", "1").unwrap();
+        assert_eq!(files.read(&root, "/data/local/tmp/f").unwrap(), "1");
+        assert_eq!(
+            files.canonical(&root, "/l/tmp/f").unwrap(),
+            "/data/local/tmp/f"
+        );
+        assert_eq!(files.read(&root, "/loop"), Err(FileError::Loop));
+        assert!(files.metadata(&root, "/l", false).unwrap().is_symlink());
+        assert!(files.metadata(&root, "/l", true).unwrap().is_directory());
+        assert_eq!(
+            files.read(&root, "/data/local/tmp/f/"),
+            Err(FileError::NotDirectory)
+        );
+    }
+
+    #[test]
+    fn mounts_can_be_read_only_and_have_owners_of_their_own() {
+        let mut files = tree();
+        let root = User::root();
+        files
+            .put_mount(Mount {
+                source: "/dev/fuse".to_owned(),
+                path: "/card".to_owned(),
+                kind: "fuse".to_owned(),
+                read_only: false,
+                fixed: Some((0, 1015, 0o771, 0o660)),
+            })
+            .unwrap();
+        files.write(&User::shell(), "/card/f", "1").unwrap();
+        let found = files.metadata(&root, "/card/f", true).unwrap();
+        assert_eq!((found.uid, found.gid, found.mode & 0o777), (0, 1015, 0o660));
+        assert_eq!(
+            files.rename(&root, "/card/f", "/f"),
+            Err(FileError::CrossDevice)
+        );
+        assert!(files.remount("/card", true));
+        assert_eq!(files.write(&root, "/card/f", "2"), Err(FileError::ReadOnly));
+        assert_eq!(
+            files.remove_file(&root, "/card/f"),
+            Err(FileError::ReadOnly)
+        );
+        assert_eq!(files.remove_directory(&root, "/card"), Err(FileError::Busy));
+    }
+
+    #[test]
+    fn an_open_file_outlives_its_name_and_then_gives_its_room_back() {
+        let mut files = tree();
+        let root = User::root();
+        let before = files.usage().0;
+        files.write(&root, "/f", vec![7; 5000]).unwrap();
+        let open = files.open(
+            &root,
+            "/f",
+            OpenMode {
+                read: true,
+                ..OpenMode::default()
+            },
+        );
+        let Ok(Opened::File(body)) = open else {
+            panic!("not a file");
+        };
+        files.remove_file(&root, "/f").unwrap();
+        assert_eq!(body.read_all(), vec![7; 5000]);
+        assert_eq!(files.usage().0, before + 5000);
+        drop(body);
+        assert_eq!(files.usage().0, before);
+    }
+
+    #[test]
+    fn a_directory_never_moves_into_itself() {
+        let mut files = tree();
+        let root = User::root();
+        let moved = files.rename(&root, "/data", "/data/local/data");
+        assert_eq!(moved, Err(FileError::Invalid));
+        files.purge("/data");
+        assert_eq!(
+            files.metadata(&root, "/data", true),
+            Err(FileError::NotFound)
+        );
+        let left = files.nodes.len();
+        assert_eq!(left, 3, "the root, /system and its file");
+    }
+
+    proptest! {
+        /// Whatever is done to a tree, its nodes are those its names lead to.
+        #[test]
+        fn no_act_loses_or_leaks_a_node(
+            acts in prop::collection::vec((0u8..9, "/[ab](/[ab]){0,3}", "/[ab](/[ab]){0,3}"), 0..60)
+        ) {
+            let mut files = FileSystem::new();
+            let root = User::root();
+            for (act, path, other) in acts {
+                // Most acts fail; what matters is what they leave behind.
+                let _ = match act {
+                    0 | 1 => files.create_directory(&root, &path, 0o755),
+                    2 => files.write(&root, &path, "x"),
+                    3 => files.create_symlink(&root, &other, &path),
+                    4 => files.create_link(&root, &other, &path),
+                    5 => files.rename(&root, &path, &other),
+                    6 => files.remove_file(&root, &path),
+                    7 => files.remove_directory(&root, &path),
+                    _ => {
+                        files.purge(&path);
+                        Ok(())
+                    }
+                };
+                let mut reached = std::collections::BTreeSet::from([ROOT]);
+                let mut pending = vec![ROOT];
+                while let Some(id) = pending.pop() {
+                    if let Kind::Directory(entries) = &files.nodes[&id].kind {
+                        for child in entries.values() {
+                            prop_assert!(files.nodes.contains_key(child));
+                            if reached.insert(*child) {
+                                pending.push(*child);
+                            }
+                        }
+                    }
+                }
+                prop_assert_eq!(reached.len(), files.nodes.len());
+            }
+        }
+    }
+}

@@ -95,12 +95,6 @@ impl OpenFile {
     pub(crate) fn seek(&self, to: u64) {
         *lock(&self.offset) = to;
     }
-
-    /// Moves back over bytes that were read and not used.
-    pub(crate) fn unread(&self, len: usize) {
-        let mut offset = lock(&self.offset);
-        *offset = offset.saturating_sub(len as u64);
-    }
 }
 
 /// An open generated node.
@@ -121,14 +115,6 @@ impl OpenText {
         let mut rest = lock(&self.rest);
         let len = limit.min(rest.len());
         rest.split_to(len)
-    }
-
-    /// Puts back bytes that were read and not used.
-    pub(crate) fn unread(&self, bytes: &[u8]) {
-        let mut rest = lock(&self.rest);
-        let mut joined = bytes.to_vec();
-        joined.extend_from_slice(&rest);
-        *rest = joined.into();
     }
 }
 

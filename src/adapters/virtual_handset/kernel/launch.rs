@@ -4,7 +4,7 @@ use super::descriptor::Descriptors;
 use super::handset::Handset;
 use super::process::{Control, ERRORS, Process, Program, Stop};
 use super::scheduler::{Blocked, Wait, fire_all, lock};
-use super::signal::{self, Status};
+use super::signal::Status;
 use super::table::Entry;
 use super::user::User;
 use crate::adapters::virtual_handset::files::error::FileError;
@@ -134,6 +134,7 @@ impl Handset {
             control,
             seen,
             transfers: 0,
+            replacement: None,
         };
         let end = Arc::new(End::default());
         let running = Running {
@@ -168,10 +169,16 @@ impl Drop for Running {
 }
 
 async fn run(process: Process, body: Body, mut running: Running) {
-    let (mut process, ended) = body(process).await;
+    let (mut process, mut ended) = body(process).await;
+    while let (Err(Stop::Replaced), Some(program)) = (ended, process.replacement.take()) {
+        // A program that replaces itself for ever must let others run.
+        tokio::task::yield_now().await;
+        ended = program(&mut process).await;
+    }
     running.status = match ended {
         Ok(code) => Status::Exited(code),
         Err(Stop::Killed(signal)) => Status::Signaled(signal),
+        Err(Stop::Replaced) => Status::Exited(126),
         Err(Stop::Output(error)) => {
             let text = format!("{}: write: {error}\n", process.name());
             if process.descriptors.contains_key(&ERRORS) {
@@ -187,11 +194,6 @@ async fn run(process: Process, body: Body, mut running: Running) {
 }
 
 impl Process {
-    /// Starts a child that inherits all of this process.
-    pub(crate) fn spawn(&self, arguments: Vec<String>, body: Body) -> Result<Child, FileError> {
-        self.handset.launch(Launch::child_of(self, arguments), body)
-    }
-
     /// Waits for a child's end.
     pub(crate) async fn wait(&mut self, child: &Child) -> Result<Status, Stop> {
         self.block(|wait| child.poll(wait)).await
@@ -230,10 +232,5 @@ impl Process {
             }
             world.processes.kill(pid, number)
         })
-    }
-
-    /// Whether it was ended by the terminal or its peer, not by its own doing.
-    pub(crate) fn is_hung_up(&self) -> bool {
-        matches!(self.check(), Err(Stop::Killed(signal::HUP | signal::KILL)))
     }
 }

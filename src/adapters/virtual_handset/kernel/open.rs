@@ -26,7 +26,7 @@ impl Process {
             ..mode
         };
         let opened = self.handset.with(|world| {
-            Ok(match world.files.open(&self.user, &path, mode)? {
+            let opened = match world.files.open(&self.user, &path, mode)? {
                 Opened::File(body) => {
                     Descriptor::File(Arc::new(OpenFile::new(body, mode.read, mode.write, append)))
                 }
@@ -40,8 +40,8 @@ impl Process {
                 Opened::Device(Device::Full) => Descriptor::Full,
                 Opened::Device(Device::Random) => Descriptor::Random,
                 Opened::Device(Device::Terminal) => return Ok(None),
-            })
-            .map(Some)
+            };
+            Ok(Some(opened))
         })?;
         opened.map_or_else(|| self.own_terminal(mode.write), Ok)
     }

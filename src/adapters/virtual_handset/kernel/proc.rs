@@ -4,6 +4,7 @@ use super::world::World;
 use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::files::node::Generator;
 use crate::adapters::virtual_handset::firmware::model::Userland;
+use std::fmt::Write;
 
 /// Puts the files that tell of the machine.
 pub(crate) fn mount_proc(world: &mut World) -> Result<(), FileError> {
@@ -94,16 +95,18 @@ fn uptime(world: &World) -> String {
 fn cpuinfo(world: &World, _: u32) -> Vec<u8> {
     let mut text = String::new();
     for core in 0..4 {
-        text.push_str(&format!(
-            "processor\t: {core}\nmodel name\t: ARM ({})\n\n",
+        let _ = writeln!(
+            text,
+            "processor\t: {core}\nmodel name\t: ARM ({})\n",
             machine(world)
-        ));
+        );
     }
     let serial = &world.serial;
-    text.push_str(&format!(
-        "Hardware\t: {}\nRevision\t: 0000\nSerial\t\t: {serial}\n",
+    let _ = writeln!(
+        text,
+        "Hardware\t: {}\nRevision\t: 0000\nSerial\t\t: {serial}",
         world.firmware.property("ro.board.platform")
-    ));
+    );
     text.into_bytes()
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Stop {
     Killed(u8),
     /// It wrote where writing failed.
     Output(FileError),
+    /// Another program takes its place (`exec`).
+    Replaced,
 }
 
 /// One running program.
@@ -60,6 +62,8 @@ pub(crate) struct Process {
     pub(super) seen: u64,
     /// Reads and writes since others last had their turn.
     pub(super) transfers: u32,
+    /// What runs next in this process.
+    pub(super) replacement: Option<Program>,
 }
 
 /// What others hold of a process: how to end it, whoever it waits for.
@@ -118,12 +122,6 @@ impl Process {
             .await
     }
 
-    /// Reads from standard input; empty means the end.
-    pub(crate) async fn read_input(&mut self, limit: usize) -> Result<Vec<u8>, Stop> {
-        let read = self.read_from(INPUT, limit).await?;
-        Ok(read.map(|bytes| bytes.to_vec()).unwrap_or_default())
-    }
-
     /// Lets simulated time pass.
     pub(crate) async fn sleep(&mut self, simulated: Duration) -> Result<(), Stop> {
         let until = self.handset.with(|world| world.uptime()) + simulated;
@@ -145,38 +143,22 @@ impl Process {
 
     /// Waits until something is announced in the world that was not when this was last asked.
     pub(crate) async fn changed(&mut self) -> Result<(), Stop> {
-        self.wait_for_change(None).await.map(|_| ())
-    }
-
-    /// The same with an uptime at which to give up: `false` then. It counts as sleeping until there.
-    pub(crate) async fn changed_before(&mut self, until: Duration) -> Result<bool, Stop> {
-        self.wait_for_change(Some(until)).await
-    }
-
-    async fn wait_for_change(&mut self, until: Option<Duration>) -> Result<bool, Stop> {
         let handset = self.handset.clone();
         let seen = self.seen;
-        let (now, changed) = self
+        self.seen = self
             .block(|wait| {
                 handset.with(|world| {
                     let announced = world.announced();
                     if announced != seen {
-                        return Some((announced, true));
-                    }
-                    if until.is_some_and(|until| world.uptime() >= until) {
-                        return Some((announced, false));
+                        return Some(announced);
                     }
                     // Registered under the world's lock, so that no change falls in between.
                     handset.scheduler().watch(wait);
-                    if let Some(until) = until {
-                        handset.scheduler().sleep(until, wait);
-                    }
                     None
                 })
             })
             .await?;
-        self.seen = now;
-        Ok(changed)
+        Ok(())
     }
 
     /// Writes to a descriptor, whole. A closed one fails, as in a shell.
@@ -283,6 +265,45 @@ impl Process {
         })
     }
 
+    /// Lets another program take this process over: the caller returns what is given here.
+    pub(crate) fn replace(
+        &mut self,
+        program: Program,
+        arguments: Vec<String>,
+        environment: BTreeMap<String, String>,
+    ) -> Stop {
+        let pid = self.pid;
+        self.handset.with(|world| {
+            if let Some(entry) = world.processes.get_mut(pid) {
+                entry.arguments.clone_from(&arguments);
+            }
+        });
+        self.arguments = arguments;
+        self.environment = environment;
+        self.replacement = Some(program);
+        Stop::Replaced
+    }
+
+    /// The same process as an empty shell, to stand where the full one was taken from.
+    pub(crate) fn hollow(&self) -> Self {
+        Self {
+            handset: self.handset.clone(),
+            pid: self.pid,
+            parent: self.parent,
+            group: self.group,
+            user: self.user.clone(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            directory: String::new(),
+            umask: self.umask,
+            descriptors: Descriptors::new(),
+            control: Arc::clone(&self.control),
+            seen: self.seen,
+            transfers: 0,
+            replacement: None,
+        }
+    }
+
     /// Lets other tasks run now and then: not every transfer waits for somebody.
     async fn take_turns(&mut self) {
         self.transfers = self.transfers.wrapping_add(1);
@@ -327,9 +348,15 @@ impl Process {
     /// A path as this process means it.
     pub(crate) fn path(&self, path: &str) -> String {
         if path.is_empty() {
-            String::new()
-        } else {
-            path::join(&self.directory, path)
+            return String::new();
+        }
+        let full = path::join(&self.directory, path);
+        // The one name that leads every process elsewhere.
+        match full.strip_prefix("/proc/self") {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                format!("/proc/{}{rest}", self.pid)
+            }
+            _ => full,
         }
     }
 

@@ -326,16 +326,17 @@ fn number(text: &str) -> Option<i32> {
         Some(rest) => (rest, true),
         None => (text, false),
     };
-    let (digits, base) = if let Some(hex) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-        (hex, 16)
-    } else if let Some((base, digits)) = text.split_once('#') {
-        (
-            digits,
-            base.parse().ok().filter(|base| (2..=36).contains(base))?,
-        )
-    } else {
-        (text, 10)
-    };
+    let (digits, base) =
+        if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            (hex, 16)
+        } else if let Some((base, digits)) = text.split_once('#') {
+            (
+                digits,
+                base.parse().ok().filter(|base| (2..=36).contains(base))?,
+            )
+        } else {
+            (text, 10)
+        };
     if digits.is_empty() {
         return None;
     }

@@ -9,6 +9,7 @@ use crate::adapters::virtual_handset::kernel::launch::Child;
 use crate::adapters::virtual_handset::kernel::process::Stop;
 use crate::adapters::virtual_handset::kernel::signal;
 use crate::ports::BoxFuture;
+use std::fmt::Write;
 
 /// All builtins, for `type` and `command -v`.
 const NAMES: &[&str] = &[
@@ -161,7 +162,7 @@ impl Shell<'_> {
             let mut text = String::new();
             for (name, variable) in self.state.variables.iter() {
                 if let Some(value) = &variable.value {
-                    text.push_str(&format!("{name}={}\n", quoted(value)));
+                    let _ = writeln!(text, "{name}={}", quoted(value));
                 }
             }
             self.process.print(text).await?;
@@ -258,7 +259,7 @@ impl Shell<'_> {
                     signal::name(*number)
                 };
                 let name = name.unwrap_or("?");
-                text.push_str(&format!("trap -- {} {name}\n", quoted(action)));
+                let _ = writeln!(text, "trap -- {} {name}", quoted(action));
             }
             self.process.print(text).await?;
             return Ok(0);
@@ -379,7 +380,7 @@ impl Shell<'_> {
         if arguments.is_empty() {
             for number in 1..=31 {
                 if let Some(name) = signal::name(number) {
-                    text.push_str(&format!("{number:2} {name}\n"));
+                    let _ = writeln!(text, "{number:2} {name}");
                 }
             }
         }
@@ -388,7 +389,7 @@ impl Shell<'_> {
                 Ok(number) => signal::name(number & 127).map(str::to_owned),
                 Err(_) => signal::parse(argument).map(|number| number.to_string()),
             };
-            text.push_str(&format!("{}\n", name.as_deref().unwrap_or(argument)));
+            let _ = writeln!(text, "{}", name.as_deref().unwrap_or(argument));
         }
         self.process.print(text).await?;
         Ok(0)
@@ -450,7 +451,7 @@ impl Shell<'_> {
             } else if NAMES.contains(&name.as_str()) {
                 format!("{name} is a shell builtin\n")
             } else if let Some(path) = self.found_path(name) {
-                format!("{name} is {path}\n")
+                format!("{name} is a tracked alias for {path}\n")
             } else {
                 code = 1;
                 format!("{name} not found\n")

@@ -3,6 +3,7 @@
 use super::reader::is_name;
 use super::simple::quoted;
 use super::state::{Flow, Shell};
+use std::fmt::Write;
 
 impl Shell<'_> {
     /// Runs one of these builtins.
@@ -85,8 +86,12 @@ impl Shell<'_> {
                 continue;
             }
             match &state.value {
-                Some(value) => text.push_str(&format!("{name} {variable}={}\n", quoted(value))),
-                None => text.push_str(&format!("{name} {variable}\n")),
+                Some(value) => {
+                    let _ = writeln!(text, "{name} {variable}={}", quoted(value));
+                }
+                None => {
+                    let _ = writeln!(text, "{name} {variable}");
+                }
             }
         }
         self.process.print(text).await?;
@@ -122,81 +127,16 @@ impl Shell<'_> {
             _ => self.state.positional.clone(),
         };
         let position = self.state.variables.value("OPTIND").unwrap_or("1");
-        // `OPTIND` may carry the place inside a group of letters after a dot-less second number.
-        let (index, letter) = position.split_once('+').unwrap_or((position, "1"));
-        let index = index.parse::<usize>().unwrap_or(1).max(1);
-        let letter = letter.parse::<usize>().unwrap_or(1).max(1);
-        let word: Vec<char> = words
-            .get(index - 1)
-            .map_or("", String::as_str)
-            .chars()
-            .collect();
-        let is_option = word.first() == Some(&'-') && word.len() > 1 && word != ['-', '-'];
-        let Some(option) = word.get(letter).copied().filter(|_| is_option) else {
-            let next = if word == ['-', '-'] { index + 1 } else { index };
-            self.assign_all(&[("OPTIND", &next.to_string()), (name, "?")])
-                .await?;
-            return Ok(1);
-        };
-        let is_last = letter + 1 >= word.len();
-        let next = if is_last {
-            (index + 1).to_string()
-        } else {
-            format!("{index}+{}", letter + 1)
-        };
-        let known = letters
-            .trim_start_matches(':')
-            .find(option)
-            .filter(|_| option != ':');
-        let quiet = letters.starts_with(':');
-        let Some(at) = known else {
-            if !quiet {
-                self.complain(&format!("-{option}: unknown option"), 1)
-                    .await?;
-            }
-            let shown = if quiet {
-                option.to_string()
-            } else {
-                String::new()
-            };
-            self.assign_all(&[("OPTIND", &next), (name, "?"), ("OPTARG", &shown)])
-                .await?;
-            return Ok(0);
-        };
-        let after = letters
-            .trim_start_matches(':')
-            .get(at + option.len_utf8()..);
-        if !after.is_some_and(|after| after.starts_with(':')) {
-            let option = option.to_string();
-            self.assign_all(&[("OPTIND", &next), (name, &option), ("OPTARG", "")])
-                .await?;
-            return Ok(0);
+        let next = next_option(letters, &words, position);
+        if let Some(complaint) = &next.complaint {
+            self.complain(complaint, 1).await?;
         }
-        let (value, next) = if is_last {
-            (words.get(index).cloned(), index + 2)
-        } else {
-            (
-                word.get(letter + 1..).map(|rest| rest.iter().collect()),
-                index + 1,
-            )
-        };
-        let next = next.to_string();
-        match value {
-            Some(value) => {
-                let option = option.to_string();
-                self.assign_all(&[("OPTIND", &next), (name, &option), ("OPTARG", &value)])
-                    .await?;
-            }
-            None => {
-                if !quiet {
-                    self.complain(&format!("-{option}: requires an argument"), 1)
-                        .await?;
-                }
-                let shown = if quiet { ":" } else { "?" };
-                self.assign_all(&[("OPTIND", &next), (name, shown)]).await?;
-            }
+        self.assign_all(&[("OPTIND", &next.position), (name, &next.option)])
+            .await?;
+        if let Some(argument) = &next.argument {
+            self.assign_all(&[("OPTARG", argument)]).await?;
         }
-        Ok(0)
+        Ok(u8::from(next.is_end))
     }
 
     async fn assign_all(&mut self, pairs: &[(&str, &str)]) -> Result<(), Flow> {
@@ -206,5 +146,85 @@ impl Shell<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// One step of `getopts`.
+#[derive(Default)]
+struct NextOption {
+    /// The new `OPTIND`. Inside a group of letters a plus sign and the place in it follow.
+    position: String,
+    option: String,
+    argument: Option<String>,
+    complaint: Option<String>,
+    is_end: bool,
+}
+
+fn next_option(letters: &str, words: &[String], position: &str) -> NextOption {
+    let (index, letter) = position.split_once('+').unwrap_or((position, "1"));
+    let index = index.parse::<usize>().unwrap_or(1).max(1);
+    let letter = letter.parse::<usize>().unwrap_or(1).max(1);
+    let word = words.get(index - 1).map_or("", String::as_str);
+    let chars: Vec<char> = word.chars().collect();
+    let is_option = word.starts_with('-') && word.len() > 1 && word != "--";
+    let Some(option) = chars.get(letter).copied().filter(|_| is_option) else {
+        return NextOption {
+            position: (index + usize::from(word == "--")).to_string(),
+            option: "?".to_owned(),
+            is_end: true,
+            ..NextOption::default()
+        };
+    };
+    let is_last = letter + 1 >= chars.len();
+    let after_letter = if is_last {
+        (index + 1).to_string()
+    } else {
+        format!("{index}+{}", letter + 1)
+    };
+    let quiet = letters.starts_with(':');
+    let known = letters.trim_start_matches(':');
+    let Some(at) = known.find(option).filter(|_| option != ':') else {
+        return NextOption {
+            position: after_letter,
+            option: "?".to_owned(),
+            argument: Some(if quiet {
+                option.to_string()
+            } else {
+                String::new()
+            }),
+            complaint: (!quiet).then(|| format!("-{option}: unknown option")),
+            is_end: false,
+        };
+    };
+    let takes_argument = known
+        .get(at + option.len_utf8()..)
+        .is_some_and(|after| after.starts_with(':'));
+    if !takes_argument {
+        return NextOption {
+            position: after_letter,
+            option: option.to_string(),
+            argument: Some(String::new()),
+            ..NextOption::default()
+        };
+    }
+    let (argument, position) = if is_last {
+        (words.get(index).cloned(), index + 2)
+    } else {
+        (
+            chars.get(letter + 1..).map(|rest| rest.iter().collect()),
+            index + 1,
+        )
+    };
+    let missing = argument.is_none();
+    NextOption {
+        position: position.to_string(),
+        option: match (missing, quiet) {
+            (false, _) => option.to_string(),
+            (true, true) => ":".to_owned(),
+            (true, false) => "?".to_owned(),
+        },
+        argument,
+        complaint: (missing && !quiet).then(|| format!("-{option}: requires an argument")),
+        is_end: false,
     }
 }

@@ -58,7 +58,7 @@ impl Shell<'_> {
             text.clear();
             match list {
                 Ok(list) => {
-                    self.state.line = first_line;
+                    self.state.lines_before = first_line - 1;
                     match self.list(&list).await {
                         Ok(status) => self.state.status = status,
                         Err(Flow::Fail(code) | Flow::Return(code))

@@ -12,7 +12,10 @@ use crate::ports::BoxFuture;
 use std::sync::Arc;
 
 /// How deep functions, `eval` and `.` may nest.
-pub(super) const MAX_DEPTH: usize = 48;
+pub(super) const MAX_DEPTH: usize = 256;
+
+/// Lists that run inside each other before a fresh stack is taken.
+const MAX_STACKED: usize = 6;
 
 /// What a subshell runs.
 enum Job {
@@ -25,12 +28,53 @@ impl Shell<'_> {
     /// Runs a list; its status is the last command's.
     pub(crate) fn list<'a>(&'a mut self, list: &'a List) -> BoxFuture<'a, Result<u8, Flow>> {
         Box::pin(async move {
-            let mut status = 0;
-            for item in &list.0 {
-                status = self.item(item).await?;
+            if self.state.stacked >= MAX_STACKED {
+                return self.list_elsewhere(list.clone()).await;
             }
-            Ok(status)
+            self.state.stacked += 1;
+            let result = self.items(list).await;
+            self.state.stacked -= 1;
+            result
         })
+    }
+
+    async fn items(&mut self, list: &List) -> Result<u8, Flow> {
+        let mut status = 0;
+        for item in &list.0 {
+            status = self.item(item).await?;
+        }
+        Ok(status)
+    }
+
+    /// Runs a list in a task of its own, whose stack is fresh: scripts may nest deeper than a thread's
+    /// stack has room for.
+    async fn list_elsewhere(&mut self, list: List) -> Result<u8, Flow> {
+        let hollow = self.process.hollow();
+        let mut process = std::mem::replace(self.process, hollow);
+        let mut state = std::mem::take(&mut self.state);
+        let stacked = std::mem::take(&mut state.stacked);
+        let running = tokio::spawn(async move {
+            let mut shell = Shell {
+                process: &mut process,
+                state,
+            };
+            let result = shell.list(&list).await;
+            let state = shell.state;
+            (process, state, result)
+        });
+        match running.await {
+            Ok((process, state, result)) => {
+                *self.process = process;
+                self.state = state;
+                self.state.stacked = stacked;
+                result
+            }
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is going away, and this task with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     async fn item(&mut self, item: &Item) -> Result<u8, Flow> {
@@ -172,7 +216,7 @@ impl Shell<'_> {
 
     /// Runs one command with its redirections.
     pub(super) async fn command(&mut self, command: &Arc<Command>) -> Result<u8, Flow> {
-        self.state.line = command.line;
+        self.state.line = self.state.lines_before + command.line;
         self.take_turns().await?;
         if let Kind::Simple { assignments, words } = &command.kind {
             return self
@@ -188,7 +232,9 @@ impl Shell<'_> {
             Ok(Err(_)) => Ok(1),
             Err(flow) => Err(flow),
         };
-        self.process.descriptors = saved;
+        if !result.is_err_and(Flow::is_replaced) {
+            self.process.descriptors = saved;
+        }
         result
     }
 
@@ -353,9 +399,10 @@ impl Shell<'_> {
             {
                 self.state.status = code;
             }
-            match self.evaluate(&action).await {
-                Err(flow @ (Flow::Exit(_) | Flow::Fail(_) | Flow::Stop(_))) => ended = Err(flow),
-                Ok(_) | Err(_) => {}
+            if let Err(flow @ (Flow::Exit(_) | Flow::Fail(_) | Flow::Stop(_))) =
+                self.evaluate(&action).await
+            {
+                ended = Err(flow);
             }
         }
         match ended {
@@ -386,7 +433,7 @@ async fn subshell(
         Job::Item(item) => shell.item(item).await,
         Job::Command(command) => match &command.kind {
             Kind::Simple { assignments, words } => {
-                shell.state.line = command.line;
+                shell.state.line = shell.state.lines_before + command.line;
                 let redirects = &command.redirects;
                 shell.simple(assignments, words, redirects, true).await
             }

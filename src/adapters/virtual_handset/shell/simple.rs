@@ -6,9 +6,8 @@ use super::syntax::{Assignment, Command, Redirect, Word};
 use super::variables::Variable;
 use crate::adapters::virtual_handset::command::lookup::{Found, locate};
 use crate::adapters::virtual_handset::kernel::launch::{Launch, body_of};
-use crate::adapters::virtual_handset::kernel::process::{Program, Stop};
+use crate::adapters::virtual_handset::kernel::process::Stop;
 use crate::ports::BoxFuture;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Builtins whose failure ends a shell and whose assignments stay (POSIX, 2.14).
@@ -47,7 +46,9 @@ impl Shell<'_> {
                 Ok(Err(_)) => Ok(1),
                 Err(flow) => Err(flow),
             };
-            self.process.descriptors = saved;
+            if !result.is_err_and(Flow::is_replaced) {
+                self.process.descriptors = saved;
+            }
             result
         })
     }
@@ -184,34 +185,14 @@ impl Shell<'_> {
         };
         let environment = self.state.variables.environment();
         if replace {
-            return self.replace(program, arguments, environment).await;
+            let stop = self.process.replace(program, arguments, environment);
+            return Err(Flow::Stop(stop));
         }
         let mut launch = Launch::child_of(self.process, arguments);
         launch.environment = environment;
         match self.process.handset.launch(launch, body_of(program)) {
             Ok(child) => Ok(self.await_child(&child).await?.code()),
             Err(_) => Err(self.fail("can't fork - try again", 1).await),
-        }
-    }
-
-    async fn replace(
-        &mut self,
-        program: Program,
-        arguments: Vec<String>,
-        environment: BTreeMap<String, String>,
-    ) -> Result<u8, Flow> {
-        let pid = self.process.pid;
-        self.process.handset.with(|world| {
-            if let Some(entry) = world.processes.get_mut(pid) {
-                entry.arguments.clone_from(&arguments);
-            }
-        });
-        self.process.arguments = arguments;
-        self.process.environment = environment;
-        let ended = program(self.process).await;
-        match ended {
-            Ok(code) => Err(Flow::Exit(code)),
-            Err(stop) => Err(Flow::Stop(stop)),
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Shell<'p> {
 }
 
 /// What a subshell begins with a copy of.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) variables: Variables,
     pub(crate) functions: BTreeMap<String, Arc<Command>>,
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) traps: BTreeMap<u8, String>,
     /// How many functions, `eval`s and substitutions are under way.
     pub(crate) depth: usize,
+    /// How many lists run inside each other on one stack.
+    pub(crate) stacked: usize,
     /// How many loops are under way.
     pub(crate) loops: usize,
     /// Whether a failing command is being tested, so that `-e` does not end the shell.
@@ -46,6 +48,8 @@ pub(crate) struct State {
     pub(crate) source: Source,
     /// The line being run.
     pub(crate) line: u32,
+    /// Lines of the script before those that are read now.
+    pub(crate) lines_before: u32,
     /// Commands run, to let others have their turn.
     pub(crate) commands: u64,
     /// The code of the last command substitution of a command.
@@ -80,9 +84,10 @@ pub(crate) struct Options {
 }
 
 /// Where a script comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `-c`, or a terminal.
+    #[default]
     Argument,
     /// Standard input.
     Input,
@@ -105,6 +110,13 @@ pub(crate) enum Flow {
     Break(usize),
     /// `continue`, this many loops.
     Continue(usize),
+}
+
+impl Flow {
+    /// Whether another program takes the shell's place, with the descriptors as they are now.
+    pub(super) fn is_replaced(self) -> bool {
+        self == Self::Stop(Stop::Replaced)
+    }
 }
 
 impl From<Stop> for Flow {
@@ -131,10 +143,12 @@ impl<'p> Shell<'p> {
             options: Options::default(),
             traps: BTreeMap::new(),
             depth: 0,
+            stacked: 0,
             loops: 0,
             tested: 0,
             source: Source::Argument,
             line: 1,
+            lines_before: 0,
             commands: 0,
             substituted: None,
         };
@@ -163,7 +177,7 @@ impl<'p> Shell<'p> {
         let message = format!("{}{text}\n", self.prefix());
         match self.process.complain(message).await {
             Err(Stop::Killed(signal)) => Err(Flow::Stop(Stop::Killed(signal))),
-            Ok(()) | Err(Stop::Output(_)) => Ok(()),
+            Ok(()) | Err(Stop::Output(_) | Stop::Replaced) => Ok(()),
         }
     }
 

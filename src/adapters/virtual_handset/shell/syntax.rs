@@ -156,7 +156,7 @@ pub(crate) enum Piece {
     /// Quoted or escaped: nothing counts.
     Literal(String),
     /// `"…"`
-    Quoted(Vec<Piece>),
+    Quoted(Vec<Self>),
     /// `$name`, `${name…}`
     Parameter(Box<Parameter>),
     /// `$(…)` or backquotes.

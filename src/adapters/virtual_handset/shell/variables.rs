@@ -75,9 +75,10 @@ impl Variables {
         if variable.read_only {
             return Err(ReadOnly);
         }
-        let mut value = value.into();
+        let mut value: String = value.into();
         if value.len() > MAX_VALUE {
-            value.truncate(value.floor_char_boundary(MAX_VALUE));
+            let whole = (0..=MAX_VALUE).rev().find(|at| value.is_char_boundary(*at));
+            value.truncate(whole.unwrap_or(0));
         }
         variable.value = Some(value);
         Ok(())

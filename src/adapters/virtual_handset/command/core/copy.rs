@@ -14,6 +14,9 @@ use bytes::Bytes;
 /// Directories deeper than this are not copied.
 const MAX_DEPTH: usize = 64;
 
+/// Whether something was copied; if not, what was in the way.
+type Copied = Result<(), (String, FileError)>;
+
 /// `cp [-rRpaf] source… destination`
 pub(super) async fn cp(process: &mut Process) -> Result<u8, Stop> {
     let read = options(&process.arguments, "rRpafdHLPvin", "", &[], false);
@@ -83,7 +86,7 @@ fn copy<'a>(
     target: &'a str,
     keep: bool,
     depth: usize,
-) -> BoxFuture<'a, Result<Result<(), (String, FileError)>, Stop>> {
+) -> BoxFuture<'a, Result<Copied, Stop>> {
     Box::pin(async move {
         let found = match process.metadata(source, true) {
             Ok(found) => found,
@@ -129,7 +132,7 @@ async fn copy_file(
     target: &str,
     found: &Metadata,
     keep: bool,
-) -> Result<Result<(), (String, FileError)>, Stop> {
+) -> Result<Copied, Stop> {
     let same = process
         .metadata(target, true)
         .is_ok_and(|m| m.inode == found.inode);
@@ -307,22 +310,23 @@ pub(super) async fn dd(process: &mut Process) -> Result<u8, Stop> {
         }
     }
     if !plan.quiet {
-        let text = if process.is_toolbox() {
-            format!(
-                "{whole}+{partial} records in\n{whole}+{partial} records out\n\
-                 {total} bytes transferred in 0.001 secs ({} bytes/sec)\n",
-                total.saturating_mul(1000)
-            )
-        } else {
-            format!(
-                "{whole}+{partial} records in\n{whole}+{partial} records out\n\
-                 {total} bytes ({total} B) copied, 0.001 s, {} B/s\n",
-                total.saturating_mul(1000)
-            )
-        };
-        process.complain(text).await?;
+        let old = process.is_toolbox();
+        process
+            .complain(summary(whole, partial, total, old))
+            .await?;
     }
     Ok(0)
+}
+
+/// What `dd` says at its end; it always took a millisecond.
+fn summary(whole: u64, partial: u64, total: u64, old: bool) -> String {
+    let speed = total.saturating_mul(1000);
+    let records = format!("{whole}+{partial} records in\n{whole}+{partial} records out\n");
+    if old {
+        format!("{records}{total} bytes transferred in 0.001 secs ({speed} bytes/sec)\n")
+    } else {
+        format!("{records}{total} bytes ({total} B) copied, 0.001 s, {speed} B/s\n")
+    }
 }
 
 /// One block, filled from as many reads as regular files and pipes need; short at the end.

@@ -4,6 +4,7 @@ use super::super::support::{lines, options};
 use super::path::size;
 use crate::adapters::virtual_handset::kernel::process::{Process, Stop};
 use data_encoding::HEXLOWER_PERMISSIVE;
+use std::fmt::Write;
 
 /// `hd [-b base] [-c count] file`
 pub(super) async fn hd(process: &mut Process) -> Result<u8, Stop> {
@@ -40,12 +41,12 @@ pub(super) async fn hd(process: &mut Process) -> Result<u8, Stop> {
         let mut cells = String::new();
         for byte in part {
             sum += u32::from(*byte);
-            cells.push_str(&format!("{byte:02x} "));
+            let _ = write!(cells, "{byte:02x} ");
         }
         total = total.wrapping_add(sum);
-        text.push_str(&format!("{:08x}: {cells}s {sum:x}\n", base + row * 16));
+        let _ = writeln!(text, "{:08x}: {cells}s {sum:x}", base + row * 16);
     }
-    text.push_str(&format!("sum {total:x}\n"));
+    let _ = writeln!(text, "sum {total:x}");
     process.print(text).await?;
     Ok(0)
 }
@@ -93,7 +94,7 @@ fn rows(bytes: &[u8], start: usize, columns: usize, group: usize) -> String {
     for (row, part) in bytes.chunks(columns).enumerate() {
         let mut hex = String::new();
         for (index, byte) in part.iter().enumerate() {
-            hex.push_str(&format!("{byte:02x}"));
+            let _ = write!(hex, "{byte:02x}");
             if (index + 1) % group == 0 {
                 hex.push(' ');
             }
@@ -106,10 +107,7 @@ fn rows(bytes: &[u8], start: usize, columns: usize, group: usize) -> String {
             }
         };
         let shown: String = part.iter().map(plain).collect();
-        text.push_str(&format!(
-            "{:08x}: {hex:<width$} {shown}\n",
-            start + row * columns
-        ));
+        let _ = writeln!(text, "{:08x}: {hex:<width$} {shown}", start + row * columns);
     }
     text
 }
@@ -177,7 +175,7 @@ pub(super) async fn od(process: &mut Process) -> Result<u8, Stop> {
     }
     let end = address(skip + shown.len());
     if !end.is_empty() {
-        text.push_str(&format!("{end}\n"));
+        let _ = writeln!(text, "{end}");
     }
     process.print(text).await?;
     Ok(u8::from(failed))

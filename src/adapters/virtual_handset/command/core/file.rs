@@ -423,6 +423,6 @@ pub(super) async fn truncate(process: &mut Process) -> Result<u8, Stop> {
 
 /// The path an operand gets inside a directory.
 pub(super) fn inside(directory: &str, source: &str) -> String {
-    let name = split_last(source).map_or(base(source), |(_, name)| name);
+    let name = split_last(source).map_or_else(|| base(source), |(_, name)| name);
     format!("{}/{name}", directory.trim_end_matches('/'))
 }

@@ -19,23 +19,10 @@ pub(super) async fn grep(process: &mut Process) -> Result<u8, Stop> {
             return Ok(2);
         }
     };
-    let mut patterns: Vec<String> = options.values('e').map(str::to_owned).collect();
-    if let Some(file) = options.value('f').map(str::to_owned) {
-        match process.read_operand(&file).await? {
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                patterns.extend(text.lines().map(str::to_owned));
-            }
-            Err(error) => return process.refuse(&format!("{file}: {error}"), 2).await,
-        }
-    } else if patterns.is_empty() {
-        if options.operands.is_empty() {
-            process.usage("no REGEX").await?;
-            return Ok(2);
-        }
-        let pattern = options.operands.remove(0);
-        patterns.extend(pattern.split('\n').map(str::to_owned));
-    }
+    let patterns = match patterns(process, &mut options).await? {
+        Ok(patterns) => patterns,
+        Err(code) => return Ok(code),
+    };
     let Some(regex) = compiled(process, &options, &patterns) else {
         return process.refuse("bad REGEX", 2).await;
     };
@@ -83,6 +70,34 @@ pub(super) async fn grep(process: &mut Process) -> Result<u8, Stop> {
         (false, true) => 0,
         (false, false) => 1,
     })
+}
+
+/// The patterns of `-e`, of `-f`, or the first operand's.
+async fn patterns(
+    process: &mut Process,
+    options: &mut Options,
+) -> Result<Result<Vec<String>, u8>, Stop> {
+    let mut patterns: Vec<String> = options.values('e').map(str::to_owned).collect();
+    if let Some(file) = options.value('f').map(str::to_owned) {
+        match process.read_operand(&file).await? {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                patterns.extend(text.lines().map(str::to_owned));
+            }
+            Err(error) => {
+                let text = format!("{file}: {error}");
+                return process.refuse(&text, 2).await.map(Err);
+            }
+        }
+    } else if patterns.is_empty() {
+        if options.operands.is_empty() {
+            process.usage("no REGEX").await?;
+            return Ok(Err(2));
+        }
+        let pattern = options.operands.remove(0);
+        patterns.extend(pattern.split('\n').map(str::to_owned));
+    }
+    Ok(Ok(patterns))
 }
 
 fn recursive(options: &Options) -> bool {

@@ -4,6 +4,7 @@ use super::super::support::options;
 use crate::adapters::virtual_handset::kernel::proc;
 use crate::adapters::virtual_handset::kernel::process::{INPUT, OUTPUT, Process, Stop};
 use crate::adapters::virtual_handset::kernel::user::{User, id_of, name_of};
+use std::fmt::Write;
 
 /// The SELinux context of a process.
 fn context(process: &Process) -> &'static str {
@@ -54,9 +55,9 @@ pub(super) async fn id(process: &mut Process) -> Result<u8, Stop> {
         };
         let mut text = format!("uid={} gid={}", both(user.uid), both(user.gid));
         if !groups.is_empty() {
-            text.push_str(&format!(" groups={}", groups.join(",")));
+            let _ = write!(text, " groups={}", groups.join(","));
         }
-        text.push_str(&format!(" context={}", context(process)));
+        let _ = write!(text, " context={}", context(process));
         text
     };
     process.print(format!("{text}\n")).await?;

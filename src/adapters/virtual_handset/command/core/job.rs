@@ -7,6 +7,7 @@ use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::kernel::launch::{Child, Launch};
 use crate::adapters::virtual_handset::kernel::process::{ERRORS, OUTPUT, Process, Stop};
 use crate::adapters::virtual_handset::kernel::signal;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// `true`, and what has nothing to do.
@@ -83,12 +84,14 @@ pub(super) async fn printenv(process: &mut Process) -> Result<u8, Stop> {
     let mut text = String::new();
     if names.is_empty() {
         for (name, value) in &process.environment {
-            text.push_str(&format!("{name}={value}\n"));
+            let _ = writeln!(text, "{name}={value}");
         }
     }
     for name in names {
         match process.environment.get(name) {
-            Some(value) => text.push_str(&format!("{value}\n")),
+            Some(value) => {
+                let _ = writeln!(text, "{value}");
+            }
             None => code = 1,
         }
     }

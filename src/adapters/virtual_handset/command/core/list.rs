@@ -7,6 +7,7 @@ use crate::adapters::virtual_handset::files::node::Metadata;
 use crate::adapters::virtual_handset::kernel::process::{OUTPUT, Process, Stop};
 use crate::adapters::virtual_handset::kernel::user::name_of;
 use std::cmp::Reverse;
+use std::fmt::Write;
 
 /// Directories one `ls -R` lists.
 const MAX_DIRECTORIES: usize = 10_000;
@@ -51,7 +52,7 @@ pub(super) async fn ls(process: &mut Process) -> Result<u8, Stop> {
             .or_else(|_| process.metadata(name, false));
         match found {
             Ok(found) if found.is_directory() && !options.has('d') => {
-                directories.push(name.clone())
+                directories.push(name.clone());
             }
             Ok(found) => files.push((name.clone(), found)),
             Err(error) => code = failed(process, name, error, old).await?,
@@ -60,45 +61,93 @@ pub(super) async fn ls(process: &mut Process) -> Result<u8, Stop> {
     sort(&mut files, &options);
     show(process, &files, &options, old).await?;
     let titled = names.len() > 1;
-    let mut first = files.is_empty();
-    let mut seen = 0;
+    let listing = Listing {
+        options,
+        old,
+        titled,
+        first: files.is_empty(),
+    };
     directories.reverse();
-    while let Some(name) = directories.pop() {
-        seen += 1;
-        if !old && (titled || options.has('R')) {
-            let gap = if first { "" } else { "\n" };
-            process.print(format!("{gap}{name}:\n")).await?;
-        } else if old && options.has('R') {
-            process.print(format!("\n{name}:\n")).await?;
-        }
-        first = false;
-        match entries(process, &name, &options) {
-            Ok(mut listed) => {
-                sort(&mut listed, &options);
-                if (options.has('l') && !old) || options.has('s') {
-                    let blocks: u64 = listed.iter().map(|(_, m)| kilobytes(m)).sum();
-                    process.print(format!("total {blocks}\n")).await?;
+    Ok(code.max(listing.show_all(process, directories).await?))
+}
+
+/// How directories are listed.
+struct Listing {
+    options: Options,
+    old: bool,
+    /// Whether each is named.
+    titled: bool,
+    /// Whether nothing was listed before.
+    first: bool,
+}
+
+impl Listing {
+    /// Lists directories, the last one first, and with `-R` what is below them.
+    async fn show_all(
+        mut self,
+        process: &mut Process,
+        mut directories: Vec<String>,
+    ) -> Result<u8, Stop> {
+        let mut code = 0;
+        let mut seen = 0;
+        while let Some(name) = directories.pop() {
+            seen += 1;
+            let below = match self.show_one(process, &name).await? {
+                Ok(below) => below,
+                Err(failed) => {
+                    code = failed;
+                    continue;
                 }
-                show(process, &listed, &options, old).await?;
-                if options.has('R') && seen < MAX_DIRECTORIES {
-                    let below = listed.iter().rev().filter(|(name, metadata)| {
-                        metadata.is_directory() && name != "." && name != ".."
-                    });
-                    for (entry, _) in below {
-                        directories.push(format!("{}/{entry}", name.trim_end_matches('/')));
-                    }
-                }
+            };
+            if self.options.has('R') && seen < MAX_DIRECTORIES {
+                directories.extend(below);
             }
-            Err(error) if old => {
-                process
-                    .complain(format!("opendir failed, {error}\n"))
-                    .await?;
-                code = 1;
-            }
-            Err(error) => code = process.refuse(&format!("{name}: {error}"), 1).await?,
         }
+        Ok(code)
     }
-    Ok(code)
+
+    /// Lists one directory; gives those in it, the last one first.
+    async fn show_one(
+        &mut self,
+        process: &mut Process,
+        name: &str,
+    ) -> Result<Result<Vec<String>, u8>, Stop> {
+        let recursive = self.options.has('R');
+        let gap = if std::mem::take(&mut self.first) {
+            ""
+        } else {
+            "\n"
+        };
+        if self.old && recursive {
+            process.print(format!("\n{name}:\n")).await?;
+        } else if !self.old && (self.titled || recursive) {
+            process.print(format!("{gap}{name}:\n")).await?;
+        }
+        let mut listed = match entries(process, name, &self.options) {
+            Ok(listed) => listed,
+            Err(error) if self.old => {
+                let text = format!("opendir failed, {error}\n");
+                process.complain(text).await?;
+                return Ok(Err(1));
+            }
+            Err(error) => {
+                let text = format!("{name}: {error}");
+                return process.refuse(&text, 1).await.map(Err);
+            }
+        };
+        sort(&mut listed, &self.options);
+        if (self.options.has('l') && !self.old) || self.options.has('s') {
+            let blocks: u64 = listed.iter().map(|(_, m)| kilobytes(m)).sum();
+            process.print(format!("total {blocks}\n")).await?;
+        }
+        show(process, &listed, &self.options, self.old).await?;
+        let trimmed = name.trim_end_matches('/');
+        let is_below = |name: &str, m: &Metadata| m.is_directory() && name != "." && name != "..";
+        let below = listed.iter().rev().filter(|(name, m)| is_below(name, m));
+        Ok(Ok(below
+            .map(|(entry, _)| format!("{trimmed}/{entry}"))
+            .collect()))
+    }
 }
 
 async fn failed(
@@ -174,10 +223,10 @@ async fn show(
         .collect();
     for ((_, metadata), name) in entries.iter().zip(&shown) {
         if options.has('s') {
-            text.push_str(&format!("{} ", kilobytes(metadata)));
+            let _ = write!(text, "{} ", kilobytes(metadata));
         }
         if options.has('i') && !old {
-            text.push_str(&format!("{} ", metadata.inode));
+            let _ = write!(text, "{} ", metadata.inode);
         }
         if options.has('Z') {
             text.push_str(&label(metadata, old));
@@ -192,7 +241,7 @@ async fn show(
         }
         text.push_str(name);
         if let (true, Some(target)) = (long, &metadata.target) {
-            text.push_str(&format!(" -> {target}"));
+            let _ = write!(text, " -> {target}");
         }
         text.push('\n');
     }
@@ -293,13 +342,13 @@ fn new_line(
         widths.links
     );
     if !options.has('g') {
-        line.push_str(&format!(" {:<1$}", name(metadata.uid), widths.user));
+        let _ = write!(line, " {:<1$}", name(metadata.uid), widths.user);
     }
     if !options.has('o') {
-        line.push_str(&format!(" {:<1$}", name(metadata.gid), widths.group));
+        let _ = write!(line, " {:<1$}", name(metadata.gid), widths.group);
     }
     let size = size_text(metadata, options.has('h'));
-    line.push_str(&format!(" {size:>0$} {time} ", widths.size));
+    let _ = write!(line, " {size:>0$} {time} ", widths.size);
     line
 }
 
@@ -318,7 +367,7 @@ fn in_columns(names: &[String]) -> String {
             if index + 1 == cells.len() {
                 text.push_str(cell);
             } else {
-                text.push_str(&format!("{cell:<0$}", widest + 2));
+                let _ = write!(text, "{cell:<0$}", widest + 2);
             }
         }
         text.push('\n');
@@ -401,12 +450,16 @@ fn formatted(format: &str, name: &str, m: &Metadata, time: &str) -> String {
             continue;
         }
         match chars.next() {
-            Some('a') => text.push_str(&format!("{:o}", m.mode & 0o7777)),
+            Some('a') => {
+                let _ = write!(text, "{:o}", m.mode & 0o7777);
+            }
             Some('A') => text.push_str(&m.mode_text()),
             Some('b') => text.push_str(&(kilobytes(m) * 2).to_string()),
             Some('B') => text.push_str("512"),
             Some('d') => text.push_str(&m.mount.to_string()),
-            Some('f') => text.push_str(&format!("{:x}", m.mode)),
+            Some('f') => {
+                let _ = write!(text, "{:x}", m.mode);
+            }
             Some('F') => text.push_str(kind_text(m)),
             Some('g') => text.push_str(&m.gid.to_string()),
             Some('G') => text.push_str(&name_of(m.gid)),
@@ -414,8 +467,12 @@ fn formatted(format: &str, name: &str, m: &Metadata, time: &str) -> String {
             Some('i') => text.push_str(&m.inode.to_string()),
             Some('n') => text.push_str(name),
             Some('N') => match &m.target {
-                Some(target) => text.push_str(&format!("`{name}' -> `{target}'")),
-                None => text.push_str(&format!("`{name}'")),
+                Some(target) => {
+                    let _ = write!(text, "`{name}' -> `{target}'");
+                }
+                None => {
+                    let _ = write!(text, "`{name}'");
+                }
             },
             Some('s') => text.push_str(&m.len.to_string()),
             Some('u') => text.push_str(&m.uid.to_string()),

@@ -9,6 +9,7 @@ use crate::adapters::virtual_handset::kernel::process::{Process, Stop};
 use crate::adapters::virtual_handset::shell::condition;
 use rand::Rng;
 use rand::distr::Alphanumeric;
+use std::fmt::Write;
 
 /// A number with toybox's suffixes.
 pub(super) fn size(text: &str) -> Option<u64> {
@@ -59,7 +60,7 @@ pub(super) async fn dirname(process: &mut Process) -> Result<u8, Stop> {
                 parent => parent,
             },
         };
-        text.push_str(&format!("{parent}\n"));
+        let _ = writeln!(text, "{parent}");
     }
     process.print(text).await?;
     Ok(0)

@@ -7,6 +7,7 @@ use crate::adapters::virtual_handset::kernel::signal;
 use crate::adapters::virtual_handset::kernel::table::Entry;
 use crate::adapters::virtual_handset::kernel::user::{id_of, name_of};
 use regex::Regex;
+use std::fmt::Write;
 
 fn entries(process: &Process) -> Vec<Entry> {
     process
@@ -75,10 +76,6 @@ fn fields(options: &Options) -> Vec<(String, String)> {
     }
     let names: &[&str] = if options.has('f') {
         &["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
-    } else if options.has('A') || options.has('e') || options.has('l') {
-        &[
-            "USER", "PID", "PPID", "VSZ", "RSS", "WCHAN", "ADDR", "S", "NAME",
-        ]
     } else {
         &[
             "USER", "PID", "PPID", "VSZ", "RSS", "WCHAN", "ADDR", "S", "NAME",
@@ -116,9 +113,19 @@ fn field(entry: &Entry, name: &str) -> String {
 
 fn table(rows: &[Vec<String>], fields: &[(String, String)], titled: bool) -> String {
     let right = |name: &str| matches!(name, "PID" | "PPID" | "VSZ" | "RSS" | "TID" | "PGID" | "C");
+    // The widths toybox gives its columns, unless what is in them is wider.
+    let least = |name: &str| match name {
+        "USER" | "UID" => 12,
+        "PID" | "PPID" | "TID" => 5,
+        "VSZ" | "WCHAN" | "ADDR" => 10,
+        "RSS" => 6,
+        _ => 0,
+    };
     let width = |column: usize| {
+        let name = fields.get(column).map_or("", |(name, _)| name.as_str());
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        widest.max(least(name))
     };
     let mut text = String::new();
     for row in rows.iter().skip(usize::from(!titled)) {
@@ -134,7 +141,7 @@ fn table(rows: &[Vec<String>], fields: &[(String, String)], titled: bool) -> Str
                 format!("{cell:<width$}")
             });
         }
-        text.push_str(&format!("{}\n", cells.join(" ")));
+        let _ = writeln!(text, "{}", cells.join(" "));
     }
     text
 }
@@ -171,7 +178,7 @@ async fn toolbox_ps(process: &mut Process) -> Result<u8, Stop> {
         }
         let user = name_of(entry.user.uid);
         let (pid, parent, name) = (entry.pid, entry.parent, entry.name());
-        text.push_str(&if label {
+        let line = if label {
             format!("{:<30} {user:<9} {pid:<5} {parent:<5} {name}\n", "-")
         } else {
             format!(
@@ -181,7 +188,8 @@ async fn toolbox_ps(process: &mut Process) -> Result<u8, Stop> {
                 u32::MAX,
                 0
             )
-        });
+        };
+        text.push_str(&line);
     }
     process.print(text).await?;
     Ok(0)

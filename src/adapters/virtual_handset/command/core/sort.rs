@@ -1,8 +1,9 @@
 //! `sort`, `uniq`, `tr`.
 
-use super::super::support::{CHUNK, lines, options};
+use super::super::support::{CHUNK, Options, lines, options};
 use crate::adapters::virtual_handset::kernel::process::{INPUT, Process, Stop};
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 /// One `-k` of `sort`.
 #[derive(Clone)]
@@ -33,20 +34,7 @@ pub(super) async fn sort(process: &mut Process) -> Result<u8, Stop> {
         .chars()
         .filter(|flag| options.has(*flag))
         .collect();
-    let mut keys: Vec<Key> = options.values('k').filter_map(key).collect();
-    for key in &mut keys {
-        if key.flags.is_empty() {
-            key.flags.clone_from(&flags);
-        }
-    }
-    if keys.is_empty() {
-        let flags = flags.clone();
-        keys.push(Key {
-            from: 0,
-            to: None,
-            flags,
-        });
-    }
+    let keys = keys(&options, &flags);
     let separator = options.value('t').and_then(|text| text.chars().next());
     let order = |a: &String, b: &String| {
         for key in &keys {
@@ -89,6 +77,22 @@ pub(super) async fn sort(process: &mut Process) -> Result<u8, Stop> {
         None => process.print(text).await?,
     }
     Ok(if failed { 2 } else { 0 })
+}
+
+/// The keys asked for; without any the whole line is one.
+fn keys(options: &Options, flags: &str) -> Vec<Key> {
+    let mut keys: Vec<Key> = options.values('k').filter_map(key).collect();
+    for key in keys.iter_mut().filter(|key| key.flags.is_empty()) {
+        key.flags = flags.to_owned();
+    }
+    if keys.is_empty() {
+        keys.push(Key {
+            from: 0,
+            to: None,
+            flags: flags.to_owned(),
+        });
+    }
+    keys
 }
 
 /// `2`, `2,3`, `2n,2`: fields counted from 1; characters in fields are not looked at.
@@ -218,7 +222,7 @@ pub(super) async fn uniq(process: &mut Process) -> Result<u8, Stop> {
             continue;
         }
         if options.has('c') {
-            out.push_str(&format!("{count:7} "));
+            let _ = write!(out, "{count:7} ");
         }
         out.push_str(&line);
         out.push('\n');
@@ -258,7 +262,9 @@ pub(super) async fn tr(process: &mut Process) -> Result<u8, Stop> {
             let at = from.iter().position(|known| *known == byte);
             let new = match at {
                 Some(_) if options.has('d') => continue,
-                Some(at) if !to.is_empty() => to.get(at).or(to.last()).copied().unwrap_or(byte),
+                Some(at) if !to.is_empty() => {
+                    to.get(at).or_else(|| to.last()).copied().unwrap_or(byte)
+                }
                 _ => byte,
             };
             if options.has('s') && last == Some(new) && squeezed.contains(&new) {
@@ -278,7 +284,7 @@ fn set(text: &str) -> Vec<u8> {
     let mut rest = bytes.as_slice();
     while let Some((first, after)) = rest.split_first() {
         if let Some((class, after)) = class(rest) {
-            set.extend((0..=127u8).filter(|byte| class(byte)));
+            set.extend((0..=127u8).filter(class));
             rest = after;
         } else if let [b'-', last, after @ ..] = after {
             set.extend(*first..=*last);

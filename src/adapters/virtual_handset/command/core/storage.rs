@@ -5,6 +5,7 @@ use super::list::kilobytes;
 use crate::adapters::virtual_handset::files::system::Mount;
 use crate::adapters::virtual_handset::kernel::proc::mounts;
 use crate::adapters::virtual_handset::kernel::process::{Process, Stop};
+use std::fmt::Write;
 
 /// Paths one `du` adds up.
 const MAX_PATHS: usize = 200_000;
@@ -48,7 +49,7 @@ pub(super) async fn df(process: &mut Process) -> Result<u8, Stop> {
         Err(problem) => return process.usage(&problem).await,
     };
     let all: Vec<Mount> = process.handset.with(|world| world.files.mounts().to_vec());
-    let (used, limit) = process.handset.with(|world| world.files.usage());
+    let usage = process.handset.with(|world| world.files.usage());
     let mut code = 0;
     let mut shown = Vec::new();
     if options.operands.is_empty() {
@@ -72,48 +73,48 @@ pub(super) async fn df(process: &mut Process) -> Result<u8, Stop> {
     } else {
         "Filesystem     1K-blocks Used Available Use% Mounted on\n"
     });
+    let human = options.has('h');
     for mount in &shown {
-        let (used, limit) = if holds_files(mount) {
-            (used, limit)
-        } else {
-            (0, 0)
-        };
-        let free = limit.saturating_sub(used);
-        let percent = if limit == 0 {
-            0
-        } else {
-            used.saturating_mul(100).div_ceil(limit)
-        };
-        text.push_str(&if old {
-            format!(
-                "{:<20}  {}  {}  {}   4096\n",
-                mount.path,
-                toolbox_size(limit),
-                toolbox_size(used),
-                toolbox_size(free)
-            )
-        } else if options.has('h') {
-            format!(
-                "{:<14} {:>5} {:>4} {:>5} {percent:>3}% {}\n",
-                mount.source,
-                human(limit),
-                human(used),
-                human(free),
-                mount.path
-            )
-        } else {
-            format!(
-                "{:<14} {:>9} {:>4} {:>9} {percent:>3}% {}\n",
-                mount.source,
-                limit / 1024,
-                used / 1024,
-                free / 1024,
-                mount.path
-            )
-        });
+        let usage = if holds_files(mount) { usage } else { (0, 0) };
+        text.push_str(&df_line(mount, usage, old, human_or_not(human)));
     }
     process.print(text).await?;
     Ok(code)
+}
+
+fn df_line(mount: &Mount, (used, limit): (u64, u64), old: bool, size: fn(u64) -> String) -> String {
+    let free = limit.saturating_sub(used);
+    let percent = if limit == 0 {
+        0
+    } else {
+        used.saturating_mul(100).div_ceil(limit)
+    };
+    if old {
+        return format!(
+            "{:<20}  {}  {}  {}   4096\n",
+            mount.path,
+            toolbox_size(limit),
+            toolbox_size(used),
+            toolbox_size(free)
+        );
+    }
+    format!(
+        "{:<14} {:>5} {:>4} {:>5} {percent:>3}% {}\n",
+        mount.source,
+        size(limit),
+        size(used),
+        size(free),
+        mount.path
+    )
+}
+
+/// How `df` writes sizes: for people, or in KiB.
+fn human_or_not(for_people: bool) -> fn(u64) -> String {
+    if for_people {
+        human
+    } else {
+        |bytes| (bytes / 1024).to_string()
+    }
 }
 
 fn holds_files(mount: &Mount) -> bool {
@@ -206,7 +207,7 @@ fn summed(
             *sum += total;
         }
         if *level <= depth && (*is_directory || all || *level == 0) {
-            text.push_str(&format!("{}\t{path}\n", shown(total)));
+            let _ = writeln!(text, "{}\t{path}", shown(total));
         }
     }
     text

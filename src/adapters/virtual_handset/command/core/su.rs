@@ -23,46 +23,7 @@ pub(crate) async fn su(process: &mut Process) -> Result<u8, Stop> {
         process.complain(said).await?;
         return Ok(1);
     }
-    let mut uid = ROOT;
-    let mut command: Option<String> = None;
-    let words = process.arguments.get(1..).unwrap_or_default().to_vec();
-    let mut words = words.into_iter().peekable();
-    let mut positional = Vec::new();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            // SuperSU runs all that follows `-c`, up to the next option, as one command.
-            "-c" | "--command" => command = Some(words.next().unwrap_or_default()),
-            "-" | "-l" | "--login" | "-p" | "-m" | "--preserve-environment" => {}
-            "-s" | "--shell" | "-cn" | "--context" => {
-                words.next();
-            }
-            _ => {
-                positional.push(word);
-                positional.extend(words.by_ref());
-            }
-        }
-    }
-    let mut positional = positional.into_iter().peekable();
-    if let Some(user) = positional.peek()
-        && let Some(id) = id_of(user.split(',').next().unwrap_or(user))
-    {
-        uid = id;
-        positional.next();
-    }
-    let mut rest: Vec<String> = positional.collect();
-    if rest.first().is_some_and(|word| word == "-c") {
-        rest.remove(0);
-    }
-    if command.is_none() && is_aosp && !rest.is_empty() {
-        // AOSP's own runs the words as they are.
-        let words: Vec<_> = rest.iter().map(|word| quote(word)).collect();
-        command = Some(words.join(" "));
-    } else if command.is_none() && !rest.is_empty() {
-        command = Some(rest.join(" "));
-    } else if let (Some(command), false) = (command.as_mut(), rest.is_empty()) {
-        command.push(' ');
-        command.push_str(&rest.join(" "));
-    }
+    let Call { uid, command } = call(process.arguments.get(1..).unwrap_or_default(), is_aosp);
     let Some(program) = shell() else {
         return Ok(127);
     };
@@ -85,4 +46,82 @@ pub(crate) async fn su(process: &mut Process) -> Result<u8, Stop> {
     });
     process.arguments = arguments;
     program(process).await
+}
+
+/// What `su` is to do.
+#[derive(Debug, PartialEq, Eq)]
+struct Call {
+    uid: u32,
+    command: Option<String>,
+}
+
+fn call(words: &[String], is_aosp: bool) -> Call {
+    let mut command: Option<String> = None;
+    let mut positional: Vec<&str> = Vec::new();
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "-c" | "--command" => command = Some(words.next().unwrap_or_default().to_owned()),
+            "-" | "-l" | "--login" | "-p" | "-m" | "--preserve-environment" => {}
+            "-s" | "--shell" | "-cn" | "--context" => {
+                words.next();
+            }
+            word => {
+                positional.push(word);
+                positional.extend(words.by_ref());
+            }
+        }
+    }
+    let mut rest = positional.as_slice();
+    let mut uid = ROOT;
+    if let Some((user, after)) = rest.split_first()
+        && let Some(id) = id_of(user.split(',').next().unwrap_or(user))
+    {
+        uid = id;
+        rest = after;
+    }
+    if let Some(("-c", after)) = rest.split_first().map(|(first, after)| (*first, after)) {
+        rest = after;
+    }
+    if !rest.is_empty() {
+        command = Some(match command {
+            Some(command) => format!("{command} {}", rest.join(" ")),
+            // AOSP's own runs the words as they are.
+            None if is_aosp => {
+                let words: Vec<String> = rest.iter().map(|word| quote(word).into_owned()).collect();
+                words.join(" ")
+            }
+            None => rest.join(" "),
+        });
+    }
+    Call { uid, command }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_as_labs_write_them() {
+        for (words, uid, command) in [
+            (&[][..], 0, None),
+            (&["-c", "id; ls"][..], 0, Some("id; ls")),
+            (
+                &["0", "tcpdump", "-i", "any"][..],
+                0,
+                Some("tcpdump -i any"),
+            ),
+            (&["root", "-c", "id"][..], 0, Some("id")),
+            (&["shell", "id"][..], 2000, Some("id")),
+            (&["-", "-c", "id", "-s", "/bin/x"][..], 0, Some("id")),
+            (&["2000"][..], 2000, None),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let command = command.map(str::to_owned);
+            assert_eq!(call(&words, false), Call { uid, command }, "{words:?}");
+        }
+        let words = ["0", "echo", "a b"].map(str::to_owned);
+        let aosp = call(&words, true).command;
+        assert_eq!(aosp, Some(format!("{} {}", quote("echo"), quote("a b"))));
+    }
 }

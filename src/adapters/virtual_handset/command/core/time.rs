@@ -5,6 +5,7 @@ use crate::adapters::virtual_handset::kernel::process::{Process, Stop};
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// The handset's time zone, to show times in.
@@ -174,9 +175,9 @@ pub(super) async fn uptime(process: &mut Process) -> Result<u8, Stop> {
             span = format!("{days} day{}, ", if days == 1 { "" } else { "s" });
         }
         if hours > 0 {
-            span.push_str(&format!("{hours:2}:{minutes:02}"));
+            let _ = write!(span, "{hours:2}:{minutes:02}");
         } else {
-            span.push_str(&format!("{minutes} min"));
+            let _ = write!(span, "{minutes} min");
         }
         format!(" {time} up {span},  0 users,  load average: 0.00, 0.01, 0.05\n")
     };

@@ -41,8 +41,19 @@ pub(super) async fn xargs(process: &mut Process) -> Result<u8, Stop> {
     if words.is_empty() && (options.has('r') || options.value('I').is_some()) {
         return Ok(0);
     }
+    run_all(process, &command, &words, per_call, options.has('t')).await
+}
+
+/// Runs the command on as many words at a time as fit.
+async fn run_all(
+    process: &mut Process,
+    command: &[String],
+    words: &[String],
+    per_call: usize,
+    told: bool,
+) -> Result<u8, Stop> {
     let mut code = 0;
-    let mut rest = words.as_slice();
+    let mut rest = words;
     loop {
         let mut bytes = 0;
         let fits = rest
@@ -58,7 +69,7 @@ pub(super) async fn xargs(process: &mut Process) -> Result<u8, Stop> {
         let (batch, after) = rest.split_at(fits);
         rest = after;
         let call: Vec<String> = command.iter().chain(batch).cloned().collect();
-        if options.has('t') {
+        if told {
             process.complain(format!("{}\n", call.join(" "))).await?;
         }
         let name = call.first().cloned().unwrap_or_default();
