@@ -5,6 +5,7 @@ pub mod adb_keys;
 pub mod adb_server;
 pub mod fs_store;
 pub mod in_process;
+pub mod still_clock;
 pub mod system_clock;
 pub mod tcp;
 pub mod virtual_handset;

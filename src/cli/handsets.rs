@@ -3,6 +3,7 @@
 use crate::adapters::adb::{HostConfig, connect};
 use crate::adapters::adb_keys::AdbKey;
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport};
+use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
 use crate::adapters::virtual_handset::handset::VirtualHandset;
@@ -132,7 +133,7 @@ impl HandsetLister {
                 selector: selector.clone(),
                 reason: "no such firmware was loaded".to_owned(),
             })?;
-        let clock = Arc::clone(&self.clock);
+        let clock = Arc::new(StillClock::at(&*self.clock));
         let handset = firmware::start(firmware.clone(), None, self.seed, clock);
         let handset = handset.map_err(|error| TransportError::Unreachable {
             selector: selector.clone(),
@@ -215,7 +216,7 @@ mod tests {
             "virtual-android-14",
             "virtual-android-14-2",
             "virtual-..-..-etc-passwd",
-            "tcp---1--5555",
+            "tcp----1--5555",
         ];
         assert_eq!(folder_names(&selectors), expected);
     }

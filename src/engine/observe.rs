@@ -5,6 +5,7 @@ use crate::base::causes::causes;
 use crate::detect::analysis::Analysis;
 use crate::detect::analyzer::{Analyzer, Outcome};
 use crate::detect::detector::Detector;
+use crate::detect::finding::Finding;
 use crate::detect::options::{Exclusion, Marks, Options};
 use crate::engine::act::error::ActError;
 use crate::engine::act::evidence::{ActEvidence, Verified};
@@ -259,8 +260,9 @@ impl Observation {
         let mut analysis = None;
         if self.captured {
             match self.search(detector, folder).await {
-                Ok(outcome) => {
+                Ok(mut outcome) => {
                     self.time_steps(&outcome);
+                    self.keep_window(&mut outcome);
                     self.gaps.extend(outcome.gaps);
                     analysis = Some(outcome.analysis);
                 }
@@ -323,6 +325,20 @@ impl Observation {
             }
         });
         searched.await.map_err(|error| error.to_string())?
+    }
+
+    /// Leaves out what lies outside the marks: the capture begins earlier, so that the names of
+    /// connections that are open at the first mark are known, and ends later.
+    fn keep_window(&self, outcome: &mut Outcome) {
+        let time = |mark: Option<&String>| mark.and_then(|mark| outcome.marks.get(mark)).copied();
+        let (Some(from), Some(to)) = (time(self.marks.first()), time(self.marks.last())) else {
+            return;
+        };
+        let analysis = &mut outcome.analysis;
+        analysis.flows.retain(|flow| flow.last >= from && flow.first <= to);
+        let is_inside = |finding: &Finding| finding.at >= from && finding.at <= to;
+        analysis.findings.retain(is_inside);
+        analysis.decoys_found.retain(is_inside);
     }
 
     /// Gives each step of the window the time at which its mark was seen.

@@ -6,6 +6,7 @@ use crate::base::causes::causes;
 use crate::detect::options::Exclusion;
 use crate::engine::act::evidence::Actor;
 use crate::engine::act::toggle::Reading;
+use crate::engine::act::idle::Sampler as _;
 use crate::engine::act::{idle, toggle};
 use crate::engine::collector::marks::{Marks, lookup_command};
 use crate::engine::collector::{logs, netstats, packets};
@@ -108,9 +109,12 @@ impl<'a> Stage<'a> {
         {
             self.switch(toggle, ToggleState::Off).await?;
         }
+        // What was on its way when the toggle was switched has left after this.
         self.settle().await?;
         self.seen.begin_window();
         self.start_collectors().await?;
+        // Whoever speaks at the first mark began within this, and said to whom.
+        self.settle().await?;
         let on: Vec<&Toggle> = toggles
             .iter()
             .filter(|(_, asked)| *asked == ToggleState::On)
@@ -128,6 +132,7 @@ impl<'a> Stage<'a> {
             self.settle().await?;
         }
         self.mark(&marks).await?;
+        self.seen.sockets.sample(self.run.session).await;
         self.end_collectors().await
     }
 
