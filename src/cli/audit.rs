@@ -18,6 +18,7 @@ use crate::persona::datum::Persona;
 use crate::ports::clock::Clock;
 use crate::ports::lister::Selector;
 use crate::ports::store::Store;
+use crate::scenario::matrix::Feature;
 use crate::scenario::permission::Permission;
 use crate::scenario::shipped_toggles;
 use crate::scenario::toggle::{Toggle, TogglePlace};
@@ -140,6 +141,9 @@ fn needed(scenarios: &[RunScenario], toggles: &[Toggle]) -> BTreeSet<Permission>
     let mut needed = BTreeSet::new();
     for RunScenario { scenario, .. } in scenarios {
         needed.extend(scenario.permissions());
+        if scenario.required_features.contains(&Feature::Root) {
+            needed.insert(Permission::Root);
+        }
         let switched = scenario.axes.iter().map(|axis| &axis.toggle);
         for name in switched.chain(&scenario.required_toggles) {
             // A toggle that every method reaches as root only.

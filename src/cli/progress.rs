@@ -28,9 +28,6 @@ pub(crate) fn watcher(terminal: Terminal, names: &[String], variants: usize) -> 
                 let place = format!("{}/{variants}", index + 1);
                 terminal.note(&format!("{name}: {place} {scenario}, {variant}"));
             }
-            What::Failed(error) => {
-                terminal.note(&format!("{name}: {}", printable(&error.message, 500)));
-            }
             _ => {}
         }
     })
@@ -38,12 +35,11 @@ pub(crate) fn watcher(terminal: Terminal, names: &[String], variants: usize) -> 
 
 fn bars(names: &[String], variants: usize) -> Watcher {
     let all = MultiProgress::new();
-    let style =
-        ProgressStyle::with_template("{prefix:.bold} {spinner} [{bar:24}] {elapsed:>4} {wide_msg}")
-            .expect("the template is well-formed")
-            .progress_chars("=> ");
+    let style = ProgressStyle::with_template("{prefix:.bold} {spinner} [{bar:12}] {wide_msg}")
+        .expect("the template is well-formed")
+        .progress_chars("=> ");
     let bar = |name: &String| {
-        let bar = all.add(ProgressBar::new(0).with_style(style.clone()));
+        let bar = all.add(ProgressBar::new(1).with_style(style.clone()));
         bar.set_prefix(name.clone());
         bar.set_message("connecting");
         bar.enable_steady_tick(Duration::from_millis(120));

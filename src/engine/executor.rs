@@ -11,10 +11,11 @@ use crate::engine::scenario_run::ScenarioRun;
 use crate::engine::session::{Session, SessionError};
 use crate::outcome::profile::device_profile;
 use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RestoreRecord, mask};
-use crate::persona::datum::Persona;
+use crate::persona::datum::{Datum, Persona};
 use crate::persona::generate::{Request, generate};
 use crate::ports::transport::TransportError;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 /// Everything one executor needs.
@@ -29,6 +30,8 @@ pub struct Executor {
     pub world: World,
     /// To the dispatcher.
     pub events: mpsc::Sender<Event>,
+    /// The serial numbers of the handsets that the run drives.
+    pub claimed: Arc<Mutex<BTreeSet<String>>>,
     /// Turns to a reason when the run is to stop.
     pub cancelled: watch::Receiver<Option<CancelReason>>,
 }
@@ -65,11 +68,14 @@ impl Executor {
         let facts = facts(&self.asked, &session);
         let profile = facts.profile.clone().unwrap_or_default();
         self.tell(What::Attached(Box::new(facts))).await;
+        self.claim(&session)?;
         self.refuse_unrestored(&session).await?;
         let known = identify(&session)
             .await
             .map_err(|error| session_failed(&error))?;
-        let packages = read_packages(&session).await.unwrap_or_default();
+        let packages = read_packages(&session)
+            .await
+            .map_err(|error| session_failed(&error))?;
         let session = Arc::new(session);
         for (index, run) in self.request.scenarios.iter().enumerate() {
             if self.is_cancelled() {
@@ -96,6 +102,25 @@ impl Executor {
         let clock = Arc::clone(&self.world.clock);
         let attached = Session::attach(transport, clock, self.asked.grants.clone()).await;
         attached.map_err(|error| session_failed(&error))
+    }
+
+    /// An error if the same handset is in this run already, reached in another way.
+    fn claim(&self, session: &Session) -> Result<(), ErrorRecord> {
+        let serial = session.serial().unwrap_or_default().to_owned();
+        if self.asked.selector.is_virtual() || serial.is_empty() {
+            return Ok(());
+        }
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        if claimed.insert(serial) {
+            return Ok(());
+        }
+        Err(ErrorRecord {
+            message: format!(
+                "`{}` is a handset that this run drives already",
+                self.asked.selector
+            ),
+            hint: Some("name each handset once, by one way to reach it".to_owned()),
+        })
     }
 
     /// An error if an earlier run left something on this handset. A virtual handset that lived inside
@@ -135,17 +160,23 @@ impl Executor {
         })
     }
 
-    /// What is searched for: given by the operator, read from the handset, drawn from the seed. What
-    /// the operator gives wins.
+    /// What is searched for: given by the operator, read from the handset, drawn from the seed. Where
+    /// the operator and the handset disagree both are searched for: a slip of the pen must not hide
+    /// what the handset really holds.
     fn persona(&self, run: &RunScenario, read: &Identity) -> Result<Persona, ErrorRecord> {
         let mut known = self.request.given.clone();
         for datum in &read.data {
-            if known.data.iter().all(|given| given.id != datum.id) {
-                known.data.push(datum.clone());
+            match known.datum(&datum.id) {
+                None => known.data.push(datum.clone()),
+                Some(given) if given.value == datum.value => {}
+                Some(_) => known.data.push(Datum {
+                    id: format!("{}.read", datum.id),
+                    ..datum.clone()
+                }),
             }
         }
         for unknown in &read.unknown {
-            if known.data.iter().all(|given| given.id != unknown.id) {
+            if known.datum(&unknown.id).is_none() {
                 known.unknown.push(unknown.clone());
             }
         }
@@ -183,6 +214,9 @@ fn facts(asked: &RunHandset, session: &Session) -> HandsetRecord {
 /// A transport's error with what to do about it.
 pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
     let hint = match error {
+        TransportError::Unreachable { selector, .. } if selector.starts_with("adb server") => {
+            "start it with `adb start-server`, or set ANDROID_ADB_SERVER_PORT to where it runs"
+        }
         TransportError::Unreachable { .. } => "is it plugged in, switched on, and listening there?",
         TransportError::Unauthorized { .. } => {
             "unlock the handset and tap `Allow` under \"Allow USB debugging?\", then run again"

@@ -335,7 +335,9 @@ impl Observation {
             return;
         };
         let analysis = &mut outcome.analysis;
-        analysis.flows.retain(|flow| flow.last >= from && flow.first <= to);
+        analysis
+            .flows
+            .retain(|flow| flow.last >= from && flow.first <= to);
         let is_inside = |finding: &Finding| finding.at >= from && finding.at <= to;
         analysis.findings.retain(is_inside);
         analysis.decoys_found.retain(is_inside);

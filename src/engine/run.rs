@@ -92,6 +92,7 @@ pub async fn run(
     let (sender, receiver) = mpsc::channel(EVENTS);
     let (stop, stopped) = watch::channel(None);
     let request = Arc::new(request);
+    let claimed = Arc::default();
     let mut tasks = Vec::new();
     for (handset, asked) in request.handsets.iter().enumerate() {
         tasks.push(tokio::spawn(guarded(Executor {
@@ -100,6 +101,7 @@ pub async fn run(
             request: Arc::clone(&request),
             world: world.clone(),
             events: sender.clone(),
+            claimed: Arc::clone(&claimed),
             cancelled: stopped.clone(),
         })));
     }

@@ -5,8 +5,8 @@ use crate::android::sockets::{COMMAND as SOCKETS, Sockets};
 use crate::base::causes::causes;
 use crate::detect::options::Exclusion;
 use crate::engine::act::evidence::Actor;
-use crate::engine::act::toggle::Reading;
 use crate::engine::act::idle::Sampler as _;
+use crate::engine::act::toggle::Reading;
 use crate::engine::act::{idle, toggle};
 use crate::engine::collector::marks::{Marks, lookup_command};
 use crate::engine::collector::{logs, netstats, packets};
@@ -170,10 +170,8 @@ impl<'a> Stage<'a> {
         if self.run.scenario.collect.packets == Packets::Auto {
             let token = self.token("capture");
             let token = token.get(..12).unwrap_or("capture");
-            let clock = &*self.run.executor.world.clock;
-            let started = packets::start(session, self.journal, &self.run.folder, &own, token);
-            let started = within(clock, PATIENCE, "tcpdump to start", started).await;
-            match started.map_err(|error| Stop::failed(&error))? {
+            let starting = packets::start(session, self.journal, &self.run.folder, &own, token);
+            match guarded(self.run, PATIENCE, Box::pin(starting)).await? {
                 Ok(collector) => {
                     self.packets = Some(collector);
                     self.seen.captured = true;

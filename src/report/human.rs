@@ -317,7 +317,10 @@ fn notes_of(variant: &VariantRecord) -> Vec<String> {
     }
     for act in &variant.acts {
         if act.outcome != "verified" {
-            let why = act.evidence.as_deref().unwrap_or("an earlier step failed");
+            let why = act
+                .evidence
+                .as_deref()
+                .unwrap_or("the variant stopped before or in it");
             let outcome = act.outcome.replace('_', " ");
             notes.push(format!("{} {outcome}: {why}", act.step));
         }

@@ -54,13 +54,14 @@ pub async fn receive(actor: &mut Actor<'_>, message: Message<'_>) -> Result<ActE
         actor.journal.done(id)?;
     }
     let (user, stored) = inserted?;
-    let how = format!("inserted into the inbox provider as {user}: stored, not received");
+    let how = format!("inserted into the inbox provider as {user}");
     let verified = Verified::of(
         stored,
         "the row in content://sms/inbox",
         "content://sms/inbox does not hold the message",
     );
-    Ok(actor.evidence(how, verified, vec![]))
+    let notes = vec!["stored, not received: nothing came over the air".to_owned()];
+    Ok(actor.evidence(how, verified, notes))
 }
 
 /// Sends a message: through the telephony service, or from the messaging app's screen on handsets
@@ -349,7 +350,10 @@ mod tests {
         handset.finish();
         assert!(evidence.verified.is_yes());
         assert!(
-            evidence.how.contains("stored, not received"),
+            evidence
+                .notes
+                .iter()
+                .any(|note| note.contains("stored, not received")),
             "{}",
             evidence.how
         );
