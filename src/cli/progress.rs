@@ -18,17 +18,15 @@ pub(crate) fn watcher(terminal: Terminal, names: &[String], variants: usize) -> 
     let names = names.to_vec();
     Box::new(move |event| {
         let name = names.get(event.handset).map_or("?", String::as_str);
-        match &event.what {
-            What::VariantStarted {
-                scenario,
-                variant,
-                index,
-                ..
-            } => {
-                let place = format!("{}/{variants}", index + 1);
-                terminal.note(&format!("{name}: {place} {scenario}, {variant}"));
-            }
-            _ => {}
+        if let What::VariantStarted {
+            scenario,
+            variant,
+            index,
+            ..
+        } = &event.what
+        {
+            let place = format!("{}/{variants}", index + 1);
+            terminal.note(&format!("{name}: {place} {scenario}, {variant}"));
         }
     })
 }
