@@ -18,6 +18,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
+/// A UUID, as `/proc/sys/kernel/random/boot_id` prints it.
+const BOOT_ID_LEN: usize = 36;
+
 /// Everything one executor needs.
 pub struct Executor {
     /// The handset's place in the request.
@@ -30,7 +33,7 @@ pub struct Executor {
     pub world: World,
     /// To the dispatcher.
     pub events: mpsc::Sender<Event>,
-    /// The serial numbers of the handsets that the run drives.
+    /// The boot ids of the handsets that the run drives.
     pub claimed: Arc<Mutex<BTreeSet<String>>>,
     /// Turns to a reason when the run is to stop.
     pub cancelled: watch::Receiver<Option<CancelReason>>,
@@ -68,7 +71,7 @@ impl Executor {
         let facts = facts(&self.asked, &session);
         let profile = facts.profile.clone().unwrap_or_default();
         self.tell(What::Attached(Box::new(facts))).await;
-        self.claim(&session)?;
+        self.claim(&session).await?;
         self.refuse_unrestored(&session).await?;
         let known = identify(&session)
             .await
@@ -104,14 +107,17 @@ impl Executor {
         attached.map_err(|error| session_failed(&error))
     }
 
-    /// An error if the same handset is in this run already, reached in another way.
-    fn claim(&self, session: &Session) -> Result<(), ErrorRecord> {
-        let serial = session.serial().unwrap_or_default().to_owned();
-        if self.asked.selector.is_virtual() || serial.is_empty() {
+    /// An error if the same handset is in this run already, reached in another way. Serial numbers are
+    /// not always unique; the id of the handset's boot is.
+    async fn claim(&self, session: &Session) -> Result<(), ErrorRecord> {
+        let read = session.shell("cat /proc/sys/kernel/random/boot_id").await;
+        let boot = read.map_err(|error| session_failed(&error))?;
+        let is_id = boot.succeeded() && boot.text.trim().len() == BOOT_ID_LEN;
+        if !is_id {
             return Ok(());
         }
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        if claimed.insert(serial) {
+        if claimed.insert(boot.text.trim().to_owned()) || self.asked.selector.is_virtual() {
             return Ok(());
         }
         Err(ErrorRecord {

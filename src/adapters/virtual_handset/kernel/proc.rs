@@ -122,9 +122,13 @@ pub(crate) fn mounts(world: &World) -> String {
     world.files.mounts().iter().map(line).collect()
 }
 
+/// Differs from boot to boot, and from handset to handset.
 fn boot_id(world: &World) -> String {
     use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(format!("{} {}", world.serial, world.firmware.name));
+    let uptime = i64::try_from(world.uptime().as_nanos()).unwrap_or(i64::MAX);
+    let booted = world.unix_nanoseconds().saturating_sub(uptime);
+    let (serial, name) = (&world.serial, &world.firmware.name);
+    let digest = Sha256::digest(format!("{serial} {name} {booted}"));
     let hex = data_encoding::HEXLOWER.encode(&digest);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!(
