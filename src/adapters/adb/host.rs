@@ -21,7 +21,18 @@ use tokio::sync::watch;
 const USABLE_STATE: &str = "device";
 
 /// Features that this host makes use of.
-const FEATURES: [&str; 3] = ["shell_v2", "cmd", "delayed_ack"];
+const FEATURES: [&str; 10] = [
+    "shell_v2",
+    "cmd",
+    "stat_v2",
+    "ls_v2",
+    "sendrecv_v2",
+    "sendrecv_v2_brotli",
+    "sendrecv_v2_lz4",
+    "sendrecv_v2_zstd",
+    "sendrecv_v2_dry_run_send",
+    "delayed_ack",
+];
 
 /// How to connect.
 #[derive(Clone)]

@@ -257,7 +257,7 @@ async fn delayed_acks_bound_what_is_unread() {
         others.write_all(b"between").await.unwrap();
         others.read_exact(&mut [0; 7]).await.unwrap();
     }
-    let window = 2 * 1024 * 1024;
+    let window = 512 * 1024;
     let bytes_in = transport.traffic().bytes_in;
     assert!((window..window + 100_000).contains(&bytes_in), "{bytes_in}");
     let mut buffer = vec![0; 10_000_000];

@@ -1,18 +1,24 @@
-//! Files on the handset by the sync protocol, version 1: stat, list, push, pull. Streams with
-//! bounded memory; opens no local file and retries nothing.
+//! Files on the handset by the sync protocol: stat, list, push, pull. Version 2 where the handset
+//! has it, for sizes above 4 GiB, times after 2106, and compression. Streams with bounded memory;
+//! opens no local file and retries nothing.
 
-use crate::base::text::printable;
-use crate::ports::clock::{Clock, TimedOut, within};
-use crate::ports::transport::{ByteStream, Transport, TransportError};
-use crate::wire::adb::sync::{
-    Chunk, Entry, Listed, MAX_DATA, MAX_PATH, Request, Stat, Status, SyncCodecError, SyncDecoder,
-    emit_data, emit_done,
+use crate::ports::clock::{Clock, TimedOut};
+use crate::ports::transport::{Transport, TransportError};
+use crate::wire::adb::compression::{
+    Compression, CompressionError, Compressor, DRY_RUN, Decompressor,
 };
+use crate::wire::adb::sync::{
+    self as codec, Chunk, MAX_DATA, MAX_PATH, Request, Status, SyncCodecError, SyncDecoder,
+    emit_done,
+};
+use crate::wire::adb::sync_v2::StatV2;
+use session::Session;
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+mod session;
 
 /// Bounds on one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,70 @@ impl Default for Limits {
             max_entries: 100_000,
         }
     }
+}
+
+/// How a file crosses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Bounds.
+    pub limits: Limits,
+    /// Used where the handset has it; the content arrives the same either way.
+    pub compression: Compression,
+}
+
+impl From<Limits> for Manner {
+    fn from(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+}
+
+/// The feature of sending without writing.
+const DRY_RUN_FEATURE: &str = "sendrecv_v2_dry_run_send";
+
+/// Errnos that mean: nothing there, or nothing that adbd may see.
+const NOTHING_THERE: [u32; 3] = [2, 13, 20];
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// `st_mode`.
+    pub mode: u32,
+    /// Bytes; modulo 2^32 on a handset without `stat_v2`.
+    pub size: u64,
+    /// Seconds since the Unix epoch.
+    pub mtime: i64,
+}
+
+impl From<codec::Stat> for Stat {
+    fn from(codec::Stat { mode, size, mtime }: codec::Stat) -> Self {
+        Self {
+            mode,
+            size: size.into(),
+            mtime: mtime.into(),
+        }
+    }
+}
+
+impl From<StatV2> for Stat {
+    fn from(stat: StatV2) -> Self {
+        Self {
+            mode: stat.mode,
+            size: stat.size,
+            mtime: stat.mtime,
+        }
+    }
+}
+
+/// One entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in the directory.
+    pub name: String,
+    /// What it is, or the errno that kept adbd from knowing.
+    pub stat: Result<Stat, u32>,
 }
 
 /// Called with the bytes moved so far.
@@ -89,6 +159,18 @@ pub enum SyncError {
     /// Not the sync protocol.
     #[error("the handset broke the sync protocol")]
     Malformed(#[from] SyncCodecError),
+    /// What was compressed cannot be read, or what was read cannot be compressed.
+    #[error("the content of `{path}` did not cross")]
+    Compression {
+        /// On the handset.
+        path: String,
+        /// The cause.
+        #[source]
+        source: CompressionError,
+    },
+    /// The handset cannot try a push without doing it.
+    #[error("the handset's adbd has no dry run")]
+    NoDryRun,
     /// The host's own side of a copy.
     #[error("cannot {action} the copy on this computer")]
     Local {
@@ -107,12 +189,29 @@ pub async fn stat(
     path: &str,
     limits: Limits,
 ) -> Result<Option<Stat>, SyncError> {
+    let has_v2 = transport.banner().has("stat_v2");
     let path_owned = path.to_owned();
-    let request = Request::Stat { path: path_owned };
+    let request = if has_v2 {
+        Request::StatV2 {
+            path: path_owned,
+            follow: false,
+        }
+    } else {
+        Request::Stat { path: path_owned }
+    };
     let mut session = Session::start(transport, clock, path, &request, limits).await?;
-    let stat = session.receive(SyncDecoder::next_stat).await?;
+    let stat = if has_v2 {
+        match session.receive(SyncDecoder::next_stat_v2).await? {
+            Ok(stat) => Some(stat.into()),
+            Err(error) if NOTHING_THERE.contains(&error) => None,
+            Err(error) => return Err(session.refused(format!("errno {error}"))),
+        }
+    } else {
+        let stat = session.receive(SyncDecoder::next_stat).await?;
+        (stat != codec::Stat::default()).then(|| stat.into())
+    };
     session.quit().await;
-    Ok((stat != Stat::default()).then_some(stat))
+    Ok(stat)
 }
 
 /// The entries of a directory, `.` and `..` included where adbd sends them; empty for one that is not
@@ -123,22 +222,23 @@ pub async fn list(
     path: &str,
     limits: Limits,
 ) -> Result<Vec<Entry>, SyncError> {
+    let has_v2 = transport.banner().has("ls_v2");
     let path_owned = path.to_owned();
-    let request = Request::List { path: path_owned };
+    let request = if has_v2 {
+        Request::ListV2 { path: path_owned }
+    } else {
+        Request::List { path: path_owned }
+    };
     let mut session = Session::start(transport, clock, path, &request, limits).await?;
     let mut entries = Vec::new();
-    loop {
-        match session.receive(SyncDecoder::next_listed).await? {
-            Listed::Entry(_) if entries.len() >= limits.max_entries => {
-                return Err(SyncError::TooLarge {
-                    path: path.to_owned(),
-                    limit: u64::try_from(limits.max_entries).unwrap_or(u64::MAX),
-                });
-            }
-            Listed::Entry(entry) => entries.push(entry),
-            Listed::Done => break,
-            Listed::Fail(reason) => return Err(session.refused(reason)),
+    while let Some(entry) = session.entry(has_v2).await? {
+        if entries.len() >= limits.max_entries {
+            return Err(SyncError::TooLarge {
+                path: path.to_owned(),
+                limit: u64::try_from(limits.max_entries).unwrap_or(u64::MAX),
+            });
         }
+        entries.push(entry);
     }
     session.quit().await;
     Ok(entries)
@@ -151,11 +251,24 @@ pub async fn pull(
     clock: &dyn Clock,
     path: &str,
     writer: &mut (dyn AsyncWrite + Send + Unpin),
-    limits: Limits,
+    manner: impl Into<Manner> + Send,
     progress: Progress<'_>,
 ) -> Result<u64, SyncError> {
+    let Manner {
+        limits,
+        compression,
+    } = manner.into();
+    let compression = available(transport, compression);
     let path_owned = path.to_owned();
-    let request = Request::Receive { path: path_owned };
+    let request = match compression {
+        Compression::None => Request::Receive { path: path_owned },
+        _ => Request::ReceiveV2 {
+            path: path_owned,
+            flags: compression.flag(),
+        },
+    };
+    let garbled = |source| garbled(path, source);
+    let mut content = Decompressor::new(compression).map_err(garbled)?;
     let mut session = Session::start(transport, clock, path, &request, limits).await?;
     let local = |source| SyncError::Local {
         action: "write",
@@ -165,18 +278,22 @@ pub async fn pull(
     loop {
         match session.receive(SyncDecoder::next_chunk).await? {
             Chunk::Bytes(bytes) => {
-                total = total.saturating_add(bytes.len() as u64);
-                if total > limits.max_bytes {
-                    let (path, limit) = (path.to_owned(), limits.max_bytes);
-                    return Err(SyncError::TooLarge { path, limit });
+                content.push(bytes);
+                while let Some(piece) = content.next_piece().map_err(garbled)? {
+                    total = total.saturating_add(piece.len() as u64);
+                    if total > limits.max_bytes {
+                        let (path, limit) = (path.to_owned(), limits.max_bytes);
+                        return Err(SyncError::TooLarge { path, limit });
+                    }
+                    writer.write_all(&piece).await.map_err(local)?;
+                    progress(total);
                 }
-                writer.write_all(&bytes).await.map_err(local)?;
-                progress(total);
             }
             Chunk::Done { .. } => break,
             Chunk::Fail(reason) => return Err(session.refused(reason)),
         }
     }
+    content.finish().map_err(garbled)?;
     writer.flush().await.map_err(local)?;
     session.quit().await;
     Ok(total)
@@ -189,14 +306,64 @@ pub async fn push(
     clock: &dyn Clock,
     target: Target<'_>,
     reader: &mut (dyn AsyncRead + Send + Unpin),
-    limits: Limits,
+    manner: impl Into<Manner> + Send,
     progress: Progress<'_>,
 ) -> Result<u64, SyncError> {
-    let request = Request::Send {
-        path: target.path.to_owned(),
-        mode: Some(target.mode),
+    let manner = manner.into();
+    let compression = available(transport, manner.compression);
+    let path = target.path.to_owned();
+    let request = match compression {
+        Compression::None => Request::Send {
+            path,
+            mode: Some(target.mode),
+        },
+        _ => Request::SendV2 {
+            path,
+            mode: target.mode,
+            flags: compression.flag(),
+        },
     };
-    let mut session = Session::start(transport, clock, target.path, &request, limits).await?;
+    let session = Session::start(transport, clock, target.path, &request, manner.limits).await?;
+    send(session, target, compression, reader, progress).await
+}
+
+/// Does all of [`push`] but the writing: the bytes cross and are thrown away. Says nothing about
+/// whether the handset could write them.
+///
+/// # Errors
+/// [`SyncError::NoDryRun`] on a handset without it (before Android 12).
+pub async fn dry_run(
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    target: Target<'_>,
+    reader: &mut (dyn AsyncRead + Send + Unpin),
+    manner: impl Into<Manner> + Send,
+    progress: Progress<'_>,
+) -> Result<u64, SyncError> {
+    if !transport.banner().has(DRY_RUN_FEATURE) {
+        return Err(SyncError::NoDryRun);
+    }
+    let manner = manner.into();
+    let compression = available(transport, manner.compression);
+    let request = Request::SendV2 {
+        path: target.path.to_owned(),
+        mode: target.mode,
+        flags: compression.flag() | DRY_RUN,
+    };
+    let session = Session::start(transport, clock, target.path, &request, manner.limits).await?;
+    send(session, target, compression, reader, progress).await
+}
+
+/// The content of a push, and the handset's word on it.
+async fn send(
+    mut session: Session<'_>,
+    target: Target<'_>,
+    compression: Compression,
+    reader: &mut (dyn AsyncRead + Send + Unpin),
+    progress: Progress<'_>,
+) -> Result<u64, SyncError> {
+    let garbled = |source| garbled(target.path, source);
+    let mut compressor = Compressor::new(compression).map_err(garbled)?;
     let mut buffer = vec![0; MAX_DATA];
     let mut total = 0u64;
     loop {
@@ -205,10 +372,13 @@ pub async fn push(
         if bytes.is_empty() {
             break;
         }
-        session.send_watching(&emit_data(bytes)).await?;
+        let compressed = compressor.write(bytes).map_err(garbled)?;
+        session.send_data(&compressed).await?;
         total = total.saturating_add(bytes.len() as u64);
         progress(total);
     }
+    let rest = compressor.finish().map_err(garbled)?;
+    session.send_data(&rest).await?;
     session.send_watching(&emit_done(target.mtime)).await?;
     match session.receive(SyncDecoder::next_status).await? {
         Status::Okay => {}
@@ -216,6 +386,20 @@ pub async fn push(
     }
     session.quit().await;
     Ok(total)
+}
+
+/// The compression wished for where the handset has it, else none.
+fn available(transport: &dyn Transport, wished: Compression) -> Compression {
+    if transport.banner().has(wished.feature()) {
+        wished
+    } else {
+        Compression::None
+    }
+}
+
+fn garbled(path: &str, source: CompressionError) -> SyncError {
+    let path = path.to_owned();
+    SyncError::Compression { path, source }
 }
 
 /// Reads until the buffer is full or the input ends.
@@ -236,136 +420,4 @@ async fn fill(
         filled += len;
     }
     Ok(filled)
-}
-
-/// One open `sync:` service with one request.
-struct Session<'a> {
-    stream: ByteStream,
-    decoder: SyncDecoder,
-    clock: &'a dyn Clock,
-    path: &'a str,
-    stall: Duration,
-}
-
-type Next<T> = fn(&mut SyncDecoder) -> Result<Option<T>, SyncCodecError>;
-
-impl<'a> Session<'a> {
-    async fn start(
-        transport: &dyn Transport,
-        clock: &'a dyn Clock,
-        path: &'a str,
-        request: &Request,
-        limits: Limits,
-    ) -> Result<Self, SyncError> {
-        let len = request.path_len();
-        if len > MAX_PATH {
-            return Err(SyncError::PathTooLong { len });
-        }
-        let mut session = Self {
-            stream: transport.open("sync:").await?,
-            decoder: SyncDecoder::default(),
-            clock,
-            path,
-            stall: limits.stall,
-        };
-        session.send_watching(&request.emit()).await?;
-        Ok(session)
-    }
-
-    /// The next message of a kind.
-    async fn receive<T>(&mut self, next: Next<T>) -> Result<T, SyncError> {
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            if let Some(message) = next(&mut self.decoder)? {
-                return Ok(message);
-            }
-            let reading = self.stream.read(&mut buffer);
-            let read = within(
-                self.clock,
-                self.stall,
-                "the handset's sync service",
-                reading,
-            );
-            let len = read
-                .await?
-                .map_err(|error| TransportError::of_stream(&error))?;
-            if len == 0 {
-                return Err(self.unfinished());
-            }
-            self.decoder.push(buffer.get(..len).unwrap_or_default());
-        }
-    }
-
-    /// Sends, and meanwhile listens for a refusal: adbd may send FAIL and stop reading.
-    async fn send_watching(&mut self, bytes: &[u8]) -> Result<(), SyncError> {
-        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
-        let decoder = &mut self.decoder;
-        let path = self.path;
-        let sending = async {
-            let mut buffer = [0; 1024];
-            let mut write = pin!(writer.write_all(bytes));
-            let mut is_open = true;
-            loop {
-                // Only a refusal can come before we are done.
-                match decoder.next_status()? {
-                    Some(Status::Fail(reason)) => return Err(refused(path, reason)),
-                    Some(Status::Okay) => {
-                        return Err(SyncCodecError::Unexpected { id: *b"OKAY" }.into());
-                    }
-                    None => {}
-                }
-                let read = tokio::select! {
-                    biased;
-                    read = reader.read(&mut buffer) => read,
-                    done = &mut write, if is_open => match done {
-                        Ok(()) => return Ok(()),
-                        // The stream is closed; the reason may still be waiting to be read.
-                        Err(_) => {
-                            is_open = false;
-                            continue;
-                        }
-                    },
-                };
-                let len = read.map_err(|error| TransportError::of_stream(&error))?;
-                if len == 0 {
-                    return Err(unfinished(path));
-                }
-                decoder.push(buffer.get(..len).unwrap_or_default());
-            }
-        };
-        within(
-            self.clock,
-            self.stall,
-            "the handset's sync service",
-            sending,
-        )
-        .await?
-    }
-
-    /// Says goodbye; the answer we came for is already there.
-    async fn quit(mut self) {
-        let goodbye = Request::Quit.emit();
-        let saying = self.stream.write_all(&goodbye);
-        let _ = within(self.clock, self.stall, "the handset's sync service", saying).await;
-    }
-
-    fn refused(&self, reason: String) -> SyncError {
-        refused(self.path, reason)
-    }
-
-    fn unfinished(&self) -> SyncError {
-        unfinished(self.path)
-    }
-}
-
-fn refused(path: &str, reason: String) -> SyncError {
-    SyncError::Refused {
-        path: path.to_owned(),
-        reason: printable(&reason, 500).into_owned(),
-    }
-}
-
-fn unfinished(path: &str) -> SyncError {
-    let path = path.to_owned();
-    SyncError::Unfinished { path }
 }

@@ -49,7 +49,7 @@ pub struct Limits {
     pub max_streams: usize,
     /// Packets that wait to be sent, data apart.
     pub max_backlog: usize,
-    /// Bytes written to one stream that wait to be sent; at least one payload is always taken.
+    /// Bytes written to one stream that wait to be sent; without delayed ack at least one payload.
     pub max_unsent: usize,
     /// With delayed ack, bytes that a peer may send ahead on one stream, and beyond them the rest
     /// of one payload.
@@ -62,7 +62,7 @@ impl Default for Limits {
             max_streams: 1024,
             max_backlog: 16 * 1024,
             max_unsent: 256 * 1024,
-            window: 2 * 1024 * 1024,
+            window: 512 * 1024,
         }
     }
 }
@@ -254,13 +254,18 @@ impl Connection {
     /// Takes bytes to send, as many as there is room for, and says how many. Zero means: wait for
     /// [`Event::Sent`]. A stream that is gone takes nothing.
     pub fn write(&mut self, stream: StreamId, bytes: &[u8]) -> usize {
-        let capacity = self.config.limits.max_unsent.max(self.max_payload());
+        let max_payload = self.max_payload();
         let Some(open) = self.streams.get_mut(&stream.0) else {
             return 0;
         };
         if open.phase != Phase::Open {
             return 0;
         }
+        let capacity = match open.credit {
+            // A small packet would cost a whole round trip.
+            Credit::Turn(_) => self.config.limits.max_unsent.max(max_payload),
+            Credit::Window(_) => self.config.limits.max_unsent,
+        };
         let taken = open.write(bytes, capacity);
         self.queue(stream.0);
         taken
@@ -709,11 +714,11 @@ mod tests {
         host.handle_packet(first[0].clone()).unwrap();
 
         let mut lens = Vec::new();
-        for _ in 0..4 {
-            host.write(ours, &[1; 4096]);
+        for _ in 0..12 {
+            host.write(ours, &[1; 999]);
             lens.extend(packets(&mut host).iter().map(|packet| packet.payload.len()));
         }
-        assert_eq!(lens, [4096, 4096, 10_000 - 2 * 4096]);
+        assert_eq!(lens, [vec![999; 10], vec![10]].concat());
         host.handle_packet(acknowledged(1, 1, -5)).unwrap();
         assert_eq!(packets(&mut host), []);
         host.handle_packet(acknowledged(1, 1, 6)).unwrap();

@@ -2,9 +2,11 @@
 
 pub mod auth;
 pub mod banner;
+pub mod compression;
 pub mod connection;
 pub mod event;
 pub mod handshake;
+mod lz4;
 pub mod packet;
 pub mod server;
 pub mod shell;

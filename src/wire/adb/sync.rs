@@ -1,5 +1,5 @@
-//! The sync protocol, version 1, both directions: STAT, LIST, SEND, RECV and what answers them. Of
-//! version 2 the requests for STAT and LIST; `sync_v2` has their answers. Reads and writes no file.
+//! The sync protocol, both directions: requests of both versions, and what answers those of version
+//! 1; `sync_v2` has the other answers. Compresses nothing, reads and writes no file.
 //!
 //! Source: AOSP `packages/modules/adb`, `file_sync_protocol.h`, `docs/dev/sync.md` and
 //! `daemon/file_sync_service.cpp`.
@@ -15,14 +15,14 @@ pub const MAX_DATA: usize = 64 * 1024;
 pub const MAX_PATH: usize = 1024;
 
 /// The longest name of an entry; Linux has 255.
-const MAX_NAME: usize = 1024;
+pub(super) const MAX_NAME: usize = 1024;
 
 /// The longest FAIL message that is read.
 const MAX_FAIL: usize = 64 * 1024;
 
 /// The letters of every request.
-const REQUESTS: [&[u8; 4]; 8] = [
-    b"STAT", b"STA2", b"LST2", b"LIST", b"LIS2", b"SEND", b"RECV", b"QUIT",
+const REQUESTS: [&[u8; 4]; 10] = [
+    b"STAT", b"STA2", b"LST2", b"LIST", b"LIS2", b"SEND", b"SND2", b"RECV", b"RCV2", b"QUIT",
 ];
 
 /// What a host asks.
@@ -61,6 +61,22 @@ pub enum Request {
     Receive {
         /// From where.
         path: String,
+    },
+    /// `SND2`: chunks follow, maybe compressed.
+    SendV2 {
+        /// To where.
+        path: String,
+        /// `st_mode`.
+        mode: u32,
+        /// As [`Compression::of_flags`](crate::wire::adb::compression::Compression::of_flags) reads them.
+        flags: u32,
+    },
+    /// `RCV2`: chunks are wanted, maybe compressed.
+    ReceiveV2 {
+        /// From where.
+        path: String,
+        /// As those of `SND2`.
+        flags: u32,
     },
     /// `QUIT`: no more requests.
     Quit,
@@ -157,6 +173,16 @@ impl Request {
                 path,
                 mode: Some(mode),
             } => message(b"SEND", format!("{path},{mode}").as_bytes()),
+            Self::SendV2 { path, mode, flags } => {
+                let mut bytes = message(b"SND2", path.as_bytes());
+                bytes.extend(words(b"SND2", &[*mode, *flags]));
+                bytes
+            }
+            Self::ReceiveV2 { path, flags } => {
+                let mut bytes = message(b"RCV2", path.as_bytes());
+                bytes.extend(words(b"RCV2", &[*flags]));
+                bytes
+            }
             Self::Quit => message(b"QUIT", b""),
         }
     }
@@ -164,7 +190,10 @@ impl Request {
     /// Bytes that its path takes in the request.
     #[must_use]
     pub fn path_len(&self) -> usize {
-        self.emit().len().saturating_sub(8)
+        match self {
+            Self::SendV2 { path, .. } | Self::ReceiveV2 { path, .. } => path.len(),
+            _ => self.emit().len().saturating_sub(8),
+        }
     }
 }
 
@@ -256,8 +285,47 @@ impl SyncDecoder {
         if !REQUESTS.contains(&&id) {
             return Err(SyncCodecError::Unexpected { id });
         }
-        let path = self.body::<1>(id, MAX_PATH)?;
-        Ok(path.map(|(_, path)| request(id, &path)))
+        match &id {
+            b"SND2" => {
+                let read = self.path_and_words(id)?;
+                Ok(read.map(|(path, [mode, flags])| Request::SendV2 { path, mode, flags }))
+            }
+            b"RCV2" => {
+                let read = self.path_and_words(id)?;
+                Ok(read.map(|(path, [flags])| Request::ReceiveV2 { path, flags }))
+            }
+            _ => {
+                let path = self.body::<1>(id, MAX_PATH)?;
+                Ok(path.map(|(_, path)| request(id, &path)))
+            }
+        }
+    }
+
+    /// Takes the two messages of a request of version 2: the path, then words with the same letters.
+    fn path_and_words<const N: usize>(
+        &mut self,
+        id: [u8; 4],
+    ) -> Result<Option<(String, [u32; N])>, SyncCodecError> {
+        let Some((_, [claimed])) = self.peek() else {
+            return Ok(None);
+        };
+        let len = usize::try_from(claimed).unwrap_or(usize::MAX);
+        if len > MAX_PATH {
+            let limit = MAX_PATH;
+            return Err(SyncCodecError::TooLong { id, len, limit });
+        }
+        let second = self.buffer.get(8 + len..).unwrap_or_default();
+        let Some((again, words)) = peek(second) else {
+            return Ok(None);
+        };
+        if again != id {
+            return Err(SyncCodecError::Unexpected { id: again });
+        }
+        let Some((_, path)) = self.body::<1>(id, MAX_PATH)? else {
+            return Ok(None);
+        };
+        self.buffer.advance(4 + 4 * N);
+        Ok(Some((c_string(&path), words)))
     }
 
     /// Either side: the next chunk of a file.
@@ -328,24 +396,23 @@ impl SyncDecoder {
         }
     }
 
-    fn fail(&mut self, id: [u8; 4]) -> Result<Option<String>, SyncCodecError> {
+    pub(super) fn fail(&mut self, id: [u8; 4]) -> Result<Option<String>, SyncCodecError> {
         let body = self.body::<1>(id, MAX_FAIL)?;
         Ok(body.map(|(_, reason)| text(&reason)))
     }
 
     /// The letters and words in front, nothing taken.
-    fn peek<const N: usize>(&self) -> Option<([u8; 4], [u32; N])> {
-        let mut reader = Reader::new(&self.buffer);
-        let id = reader.array().ok()?;
-        let mut words = [0; N];
-        for word in &mut words {
-            *word = reader.u32_le().ok()?;
-        }
-        Some((id, words))
+    pub(super) fn peek<const N: usize>(&self) -> Option<([u8; 4], [u32; N])> {
+        peek(&self.buffer)
+    }
+
+    /// Takes the letters and words in front.
+    pub(super) fn skip<const N: usize>(&mut self) {
+        self.buffer.advance((4 + 4 * N).min(self.buffer.len()));
     }
 
     /// Takes a message whose last word is the length of what follows its words.
-    fn body<const N: usize>(
+    pub(super) fn body<const N: usize>(
         &mut self,
         id: [u8; 4],
         limit: usize,
@@ -367,9 +434,24 @@ impl SyncDecoder {
     }
 }
 
+/// The letters and words that bytes begin with.
+fn peek<const N: usize>(bytes: &[u8]) -> Option<([u8; 4], [u32; N])> {
+    let mut reader = Reader::new(bytes);
+    let id = reader.array().ok()?;
+    let mut words = [0; N];
+    for word in &mut words {
+        *word = reader.u32_le().ok()?;
+    }
+    Some((id, words))
+}
+
+/// adbd reads paths as C strings.
+fn c_string(bytes: &[u8]) -> String {
+    text(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+}
+
 fn request(id: [u8; 4], path: &[u8]) -> Request {
-    // adbd reads a C string.
-    let path = text(path.split(|byte| *byte == 0).next().unwrap_or_default());
+    let path = c_string(path);
     match &id {
         b"STAT" => Request::Stat { path },
         b"STA2" => Request::StatV2 { path, follow: true },
@@ -400,7 +482,7 @@ fn number(text: &str) -> Option<u32> {
     u32::from_str_radix(text, radix).ok()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -446,6 +528,22 @@ mod tests {
         assert_eq!(send.emit(), bytes);
         assert_eq!(decoder(bytes).next_request(), Ok(Some(send)));
 
+        let send = Request::SendV2 {
+            path: "/a".into(),
+            mode: 33188,
+            flags: 4,
+        };
+        let bytes = b"SND2\x02\0\0\0/aSND2\xa4\x81\0\0\x04\0\0\0";
+        assert_eq!(send.emit(), bytes);
+        assert_eq!(decoder(bytes).next_request(), Ok(Some(send)));
+        let receive = Request::ReceiveV2 {
+            path: "/a".into(),
+            flags: 0x8000_0001,
+        };
+        let bytes = b"RCV2\x02\0\0\0/aRCV2\x01\0\0\x80";
+        assert_eq!(receive.emit(), bytes);
+        assert_eq!(decoder(bytes).next_request(), Ok(Some(receive)));
+
         assert_eq!(emit_data(b"xyz"), b"DATA\x03\0\0\0xyz");
         assert_eq!(emit_done(256), b"DONE\0\x01\0\0");
         assert_eq!(emit_okay(), b"OKAY\0\0\0\0");
@@ -483,6 +581,14 @@ mod tests {
             decoder(b"RECV\xff\xff\xff\xff").next_request(),
             Err(too_long(b"RECV", 0xffff_ffff, MAX_PATH))
         );
+        assert_eq!(
+            decoder(b"SND2\x01\x04\0\0").next_request(),
+            Err(too_long(b"SND2", 1025, MAX_PATH))
+        );
+        assert_eq!(
+            decoder(b"RCV2\0\0\0\0SND2\0\0\0\0").next_request(),
+            Err(SyncCodecError::Unexpected { id: *b"SND2" })
+        );
         let unexpected = SyncCodecError::Unexpected { id: *b"\x01\x02OK" };
         assert_eq!(
             decoder(b"\x01\x02OK\0\0\0\0").next_status(),
@@ -506,6 +612,12 @@ mod tests {
                 path,
                 mode: Some(mode)
             }),
+            (path, any::<u32>(), any::<u32>()).prop_map(|(path, mode, flags)| Request::SendV2 {
+                path,
+                mode,
+                flags
+            }),
+            (path, any::<u32>()).prop_map(|(path, flags)| Request::ReceiveV2 { path, flags }),
             Just(Request::Quit),
         ]
     }

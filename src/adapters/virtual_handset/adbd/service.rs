@@ -11,6 +11,11 @@ const BUILT: &[&str] = &[
     "fixed_push_mkdir",
     "apex",
     "fixed_push_symlink_timestamp",
+    "sendrecv_v2",
+    "sendrecv_v2_brotli",
+    "sendrecv_v2_lz4",
+    "sendrecv_v2_zstd",
+    "sendrecv_v2_dry_run_send",
     "delayed_ack",
 ];
 
@@ -199,7 +204,7 @@ mod tests {
 
     #[test]
     fn only_what_works_is_advertised() {
-        let wanted = ["sendrecv_v2", "cmd", "abb_exec", "shell_v2"].map(str::to_owned);
+        let wanted = ["remount_shell", "cmd", "abb_exec", "shell_v2"].map(str::to_owned);
         assert_eq!(features(&wanted), ["cmd", "shell_v2"]);
     }
 }

@@ -1,5 +1,5 @@
 //! `sync`: files to and from a host, with adbd's rights. Refusals are in the words of the version.
-//! Version 1, and of version 2 what `stat_v2` and `ls_v2` add; nothing is compressed.
+//! Of version 2 what the firmware's features say.
 //!
 //! Source: AOSP `system/core/adb/file_sync_service.c` (4.3), `packages/modules/adb/daemon/file_sync_service.cpp` (14).
 
@@ -12,6 +12,7 @@ use crate::adapters::virtual_handset::files::node::{Device, Metadata};
 use crate::adapters::virtual_handset::files::system::{OpenMode, Opened};
 use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::user::User;
+use crate::wire::adb::compression::{Compression, Compressor};
 use crate::wire::adb::sync::{
     Chunk, Entry, MAX_DATA, Request, Stat, SyncCodecError, SyncDecoder, emit_data, emit_done,
     emit_entry, emit_fail, emit_list_done, emit_stat,
@@ -41,6 +42,15 @@ pub(super) struct Session<'a> {
 struct Features {
     stat_v2: bool,
     list_v2: bool,
+    send_receive_v2: bool,
+}
+
+/// How a file's content crosses.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Manner {
+    pub(super) compression: Compression,
+    /// Everything but the writing.
+    pub(super) is_dry_run: bool,
 }
 
 /// Why no more requests are read.
@@ -65,6 +75,7 @@ pub(super) async fn serve(daemon: &Daemon, host: &HostStream) {
         features: Features {
             stat_v2: daemon.has("stat_v2"),
             list_v2: daemon.has("ls_v2"),
+            send_receive_v2: daemon.has("sendrecv_v2"),
         },
         decoder: SyncDecoder::default(),
     };
@@ -87,10 +98,23 @@ impl Session<'_> {
             }
             Request::List { path } => self.list(&path, false).await?,
             Request::ListV2 { path } if self.features.list_v2 => self.list(&path, true).await?,
-            Request::Receive { path } => self.receive(&path).await?,
-            Request::Send { path, mode } => Incoming::serve(self, path, mode).await?,
+            Request::Receive { path } => self.receive(&path, Compression::None).await?,
+            Request::ReceiveV2 { path, flags } if self.features.send_receive_v2 => {
+                let manner = self.manner(flags).await?;
+                self.receive(&path, manner.compression).await?;
+            }
+            Request::Send { path, mode } => {
+                Incoming::serve(self, path, mode, Manner::default()).await?;
+            }
+            Request::SendV2 { path, mode, flags } if self.features.send_receive_v2 => {
+                let manner = self.manner(flags).await?;
+                Incoming::serve(self, path, Some(mode), manner).await?;
+            }
             Request::Quit => return Err(End::Over),
-            Request::StatV2 { .. } | Request::ListV2 { .. } => {
+            Request::StatV2 { .. }
+            | Request::ListV2 { .. }
+            | Request::ReceiveV2 { .. }
+            | Request::SendV2 { .. } => {
                 return self.refuse("unknown command").await;
             }
         }
@@ -129,6 +153,16 @@ impl Session<'_> {
                     return Err(self.close("oversize data message").await);
                 }
             }
+        }
+    }
+
+    async fn manner(&self, flags: u32) -> Result<Manner, End> {
+        match Compression::of_flags(flags) {
+            Some((compression, is_dry_run)) => Ok(Manner {
+                compression,
+                is_dry_run,
+            }),
+            None => Err(self.close(&format!("unknown flags: {flags}")).await),
         }
     }
 
@@ -219,10 +253,14 @@ impl Session<'_> {
         dots.into_iter().chain(names).collect()
     }
 
-    async fn receive(&self, path: &str) -> Result<(), End> {
+    async fn receive(&self, path: &str, compression: Compression) -> Result<(), End> {
         let source = match self.open(path) {
             Ok(source) => source,
             Err(error) => return self.refuse_file("open failed", error).await,
+        };
+        let mut compressor = match Compressor::new(compression) {
+            Ok(compressor) => compressor,
+            Err(error) => return self.refuse(&error.to_string()).await,
         };
         let mut at = 0;
         loop {
@@ -233,10 +271,24 @@ impl Session<'_> {
             if bytes.is_empty() {
                 break;
             }
-            self.host.write(&emit_data(&bytes)).await?;
             at += bytes.len() as u64;
+            match compressor.write(&bytes) {
+                Ok(bytes) => self.data(&bytes).await?,
+                Err(error) => return self.refuse(&error.to_string()).await,
+            }
+        }
+        match compressor.finish() {
+            Ok(bytes) => self.data(&bytes).await?,
+            Err(error) => return self.refuse(&error.to_string()).await,
         }
         self.host.write(&emit_done(0)).await?;
+        Ok(())
+    }
+
+    async fn data(&self, bytes: &[u8]) -> Result<(), End> {
+        for chunk in bytes.chunks(MAX_DATA) {
+            self.host.write(&emit_data(chunk)).await?;
+        }
         Ok(())
     }
 

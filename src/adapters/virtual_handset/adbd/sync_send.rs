@@ -1,6 +1,6 @@
-//! `SEND`: a file or a link from a host. Of a file that could not be written whole nothing stays.
+//! `SEND` and `SND2`: a file or a link from a host. Of a file that could not be written whole nothing stays.
 
-use super::sync::{End, Session};
+use super::sync::{End, Manner, Session};
 use crate::adapters::virtual_handset::files::body::FileBody;
 use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::files::node::{FORMAT, SYMLINK};
@@ -8,6 +8,7 @@ use crate::adapters::virtual_handset::files::path::split_last;
 use crate::adapters::virtual_handset::files::system::{FileSystem, OpenMode, Opened};
 use crate::adapters::virtual_handset::kernel::user::User;
 use crate::adapters::virtual_handset::kernel::world::World;
+use crate::wire::adb::compression::{CompressionError, Decompressor};
 use crate::wire::adb::sync::{Chunk, emit_okay};
 use std::sync::Arc;
 
@@ -28,12 +29,20 @@ impl<'a, 'b> Incoming<'a, 'b> {
         session: &'a mut Session<'b>,
         path: String,
         mode: Option<u32>,
+        manner: Manner,
     ) -> Result<(), End> {
         if mode.is_none() && session.explains {
             return Err(session.close("missing , in ID_SEND_V1").await);
         }
         let mode = mode.unwrap_or(DEFAULT_MODE);
         let is_link = mode & FORMAT == SYMLINK;
+        let decompressor = match Decompressor::new(manner.compression) {
+            Ok(decompressor) => decompressor,
+            Err(error) => return Err(session.close(&error.to_string()).await),
+        };
+        if manner.is_dry_run {
+            return dry_run(session, (!is_link).then_some(decompressor)).await;
+        }
         let user = &session.user;
         let replaces = session
             .handset
@@ -46,11 +55,11 @@ impl<'a, 'b> Incoming<'a, 'b> {
         if is_link {
             incoming.link().await
         } else {
-            incoming.file(mode & 0o777).await
+            incoming.file(mode & 0o777, decompressor).await
         }
     }
 
-    async fn file(&mut self, mode: u32) -> Result<(), End> {
+    async fn file(&mut self, mode: u32, mut content: Decompressor) -> Result<(), End> {
         // What the owner may, the group and others may.
         let mode = mode | (mode >> 3 & 0o070);
         let mode = mode | (mode >> 3 & 0o007);
@@ -70,16 +79,24 @@ impl<'a, 'b> Incoming<'a, 'b> {
             };
             match chunk {
                 Chunk::Bytes(bytes) => {
-                    let now = self.session.handset.with(|world| world.unix_seconds());
-                    match body.write_at(Some(at), bytes, now) {
+                    content.push(bytes);
+                    match self.write_pieces(&mut content, &body, at) {
                         Ok(end) => at = end,
-                        Err(error) => {
+                        Err(Unwritten::Full(error)) => {
                             self.remove();
                             return self.fail("write failed", error).await;
+                        }
+                        Err(Unwritten::Garbled(error)) => {
+                            self.remove();
+                            return Err(garbled(self.session, &error).await);
                         }
                     }
                 }
                 Chunk::Done { mtime } => {
+                    if let Err(error) = content.finish() {
+                        self.remove();
+                        return Err(garbled(self.session, &error).await);
+                    }
                     body.set_mtime(i64::from(mtime));
                     break;
                 }
@@ -87,6 +104,21 @@ impl<'a, 'b> Incoming<'a, 'b> {
             }
         }
         self.okay().await
+    }
+
+    /// Writes what has come, and says where that ends.
+    fn write_pieces(
+        &self,
+        content: &mut Decompressor,
+        body: &FileBody,
+        mut at: u64,
+    ) -> Result<u64, Unwritten> {
+        while let Some(piece) = content.next_piece().map_err(Unwritten::Garbled)? {
+            let now = self.session.handset.with(|world| world.unix_seconds());
+            let written = body.write_at(Some(at), piece, now);
+            at = written.map_err(Unwritten::Full)?;
+        }
+        Ok(at)
     }
 
     async fn link(&mut self) -> Result<(), End> {
@@ -144,6 +176,43 @@ impl<'a, 'b> Incoming<'a, 'b> {
         self.session
             .handset
             .with(|world: &mut World| f(&mut world.files, user, path))
+    }
+}
+
+/// Why content is not in the file.
+enum Unwritten {
+    Full(FileError),
+    Garbled(CompressionError),
+}
+
+async fn garbled(session: &Session<'_>, error: &CompressionError) -> End {
+    session.close(&format!("decompress failed: {error}")).await
+}
+
+/// Reads what comes to its end, writes nothing, and says that it would have been fine.
+async fn dry_run(session: &mut Session<'_>, mut content: Option<Decompressor>) -> Result<(), End> {
+    let read = loop {
+        let Chunk::Bytes(bytes) = session.chunk().await? else {
+            break content.as_ref().map_or(Ok(()), Decompressor::finish);
+        };
+        let Some(content) = &mut content else {
+            continue;
+        };
+        content.push(bytes);
+        let drained = loop {
+            match content.next_piece() {
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        if drained.is_err() {
+            break drained;
+        }
+    };
+    match read {
+        Ok(()) => Ok(session.host.write(&emit_okay()).await?),
+        Err(error) => Err(garbled(session, &error).await),
     }
 }
 
