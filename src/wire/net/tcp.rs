@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-/// Bytes that wait behind a hole, with [`OVERHEAD_BYTES`] for each piece, before it is given up.
+/// Bytes that wait behind a hole, with some overhead for each piece, before it is given up.
 pub const MAX_WAITING_BYTES: usize = 1 << 20;
 
 /// What keeping one piece costs beside its bytes.
