@@ -43,7 +43,9 @@ pub(crate) async fn audit(
     let selectors = handsets::selectors(&args.handsets, environment)?;
     let handsets = run_handsets(&selectors, &scenarios, &toggles, &args.allow)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let seed = args.seed.unwrap_or_else(|| StdRng::from_os_rng().random());
+    // A drawn seed is short enough to be typed, and for JSON readers that know no 64-bit integers.
+    let drawn = || u64::from(StdRng::from_os_rng().random::<u32>());
+    let seed = args.seed.unwrap_or_else(drawn);
     let lister = HandsetLister::new(&selectors, seed, environment, Arc::clone(&clock), terminal)?;
     let runs = Arc::new(load::writable(&args.output.out)?);
     let id = run_id(&*clock);
