@@ -1,10 +1,12 @@
 //! `Carrier`: a text of any length that is searched as one, such as a body, through a window that
 //! slides over it. The same datum in the same part of it is told once. It keeps one window.
 
-use crate::detect::decode::token_start;
 use crate::detect::detector::{Detector, Hit, Matches};
+use crate::detect::encoding::token_start;
 use crate::detect::field::Shape;
-use std::collections::BTreeMap;
+use crate::detect::layer::budget::Limit;
+use crate::detect::layer::units::is_text;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So much is searched at once.
 const WINDOW_BYTES: usize = 32 * 1024;
@@ -41,7 +43,7 @@ pub(crate) struct Carrier {
     at: u64,
     found: BTreeMap<(usize, Option<String>), Sighting>,
     opaque: u64,
-    is_limited: bool,
+    limits: BTreeSet<Limit>,
     /// The window starts where the text does, or a hole ends.
     is_start: bool,
 }
@@ -53,8 +55,8 @@ pub(crate) struct Searched {
     pub(crate) sightings: Vec<Sighting>,
     /// Bytes that are no text.
     pub(crate) opaque: u64,
-    /// Some of it grew too large, layer upon layer, to be undone.
-    pub(crate) is_limited: bool,
+    /// What was not undone.
+    pub(crate) limits: BTreeSet<Limit>,
 }
 
 impl Carrier {
@@ -68,7 +70,7 @@ impl Carrier {
             at: 0,
             found: BTreeMap::new(),
             opaque: 0,
-            is_limited: false,
+            limits: BTreeSet::new(),
             is_start: true,
         }
     }
@@ -108,7 +110,7 @@ impl Carrier {
         Searched {
             sightings,
             opaque: self.opaque,
-            is_limited: self.is_limited,
+            limits: self.limits,
         }
     }
 
@@ -138,7 +140,7 @@ impl Carrier {
     }
 
     fn keep(&mut self, matches: Matches) {
-        self.is_limited |= matches.is_limited;
+        self.limits.extend(matches.limits);
         for hit in matches.hits {
             let key = (hit.datum, hit.name.clone());
             let known = self.found.get(&key);
@@ -148,27 +150,6 @@ impl Carrier {
             }
         }
     }
-}
-
-/// Whether bytes are text that a person could read: UTF-8 (cut at its ends, perhaps) with hardly a
-/// control character. What is not was compressed, encrypted or in a form that is not known.
-pub(crate) fn is_text(bytes: &[u8]) -> bool {
-    const LONGEST_CHARACTER: usize = 4;
-    let start = bytes
-        .iter()
-        .take(LONGEST_CHARACTER)
-        .take_while(|byte| **byte & 0xc0 == 0x80)
-        .count();
-    let whole = bytes.get(start..).unwrap_or_default();
-    let valid = match str::from_utf8(whole) {
-        Ok(text) => text.as_bytes(),
-        Err(error) if whole.len() - error.valid_up_to() < LONGEST_CHARACTER => {
-            whole.get(..error.valid_up_to()).unwrap_or_default()
-        }
-        Err(_) => return false,
-    };
-    let is_control = |byte: &&u8| **byte < 0x20 && !b"\t\r\n".contains(byte) || **byte == 0x7f;
-    valid.iter().filter(is_control).count() * 50 <= valid.len()
 }
 
 #[cfg(test)]
@@ -218,7 +199,7 @@ mod tests {
                 let found = search(&detector, &text, 1460);
                 let chains: Vec<_> = found.sightings.iter().map(|it| &it.hit.chain).collect();
                 assert_eq!(chains, [&chain], "{value} {shift}");
-                assert!(!found.is_limited);
+                assert_eq!(found.limits, BTreeSet::new());
             }
         }
     }
@@ -266,22 +247,5 @@ mod tests {
         assert_eq!(found.sightings.len(), 1);
         assert_eq!(found.sightings[0].at, 5);
         assert_eq!(found.opaque, 0);
-    }
-
-    #[test]
-    fn tells_text_from_other_bytes() {
-        let cases: &[(&[u8], bool)] = &[
-            (b"plain", true),
-            (b"", true),
-            ("ünï".as_bytes(), true),
-            (&"ünï".as_bytes()[..4], true),
-            (&"ünï".as_bytes()[1..], true),
-            (&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0], false),
-            (&[0xff, 0xfe, 0xfd, 0xfc, 0xfb], false),
-            (b"\x08\x01\x12\x05hello", false),
-        ];
-        for (bytes, expected) in cases {
-            assert_eq!(is_text(bytes), *expected, "{bytes:?}");
-        }
     }
 }

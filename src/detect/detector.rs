@@ -24,26 +24,24 @@
 //! assert_eq!(found.hits[0].chain, ["externalId", "percent"]);
 //! ```
 
-use crate::detect::decode::{Budget, views};
 use crate::detect::field::{Part, Shape, json_name_before, name_before};
 use crate::detect::finding::Evidence;
-use crate::detect::pattern::Pattern;
+use crate::detect::index::{Index, Match};
+use crate::detect::layer::budget::{Budget, Limit};
+use crate::detect::layer::views::{Hidden, Layer, views};
 use crate::persona::datum::{Datum, DatumKind, Persona};
-use aho_corasick::AhoCorasick;
 use core::cmp::Reverse;
 use core::ops::Range;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Layers that are undone one below the other.
-const MAX_DEPTH: usize = 3;
+const MAX_DEPTH: usize = 8;
 
 /// Everything to search for, in every form.
 #[derive(Clone, Debug)]
 pub struct Detector {
     subjects: Vec<Subject>,
-    patterns: Vec<Pattern>,
-    automaton: Option<AhoCorasick>,
-    longest: usize,
+    index: Index,
     too_short: Vec<String>,
 }
 
@@ -62,8 +60,8 @@ pub struct Matches {
     pub hits: Vec<Hit>,
     /// Everywhere that any datum is, in any form.
     pub extents: Vec<(Range<usize>, usize)>,
-    /// Some of the field grew too large, layer upon layer, to be undone.
-    pub is_limited: bool,
+    /// What was not undone.
+    pub limits: BTreeSet<Limit>,
 }
 
 /// One datum, seen in one part of a field.
@@ -90,10 +88,21 @@ pub(crate) struct Rank {
     worth: (Evidence, bool, Reverse<usize>),
     /// The shorter chain.
     steps: usize,
-    /// Without anything undone.
-    is_nested: bool,
+    /// The less was undone.
+    depth: Depth,
     /// The earlier place.
     start: usize,
+}
+
+/// What had to be undone to see a hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    /// Nothing.
+    Surface,
+    /// What its form showed.
+    Nested,
+    /// What could only be tried: reversal, ROT13, XOR.
+    Hidden,
 }
 
 /// What a search has found so far.
@@ -108,28 +117,14 @@ impl Detector {
     /// Makes a persona's data and decoys ready to be searched for.
     #[must_use]
     pub fn new(persona: &Persona) -> Self {
-        let mut detector = Self {
-            subjects: Vec::new(),
-            patterns: Vec::new(),
-            automaton: None,
-            longest: 0,
-            too_short: Vec::new(),
-        };
-        for datum in &persona.data {
-            detector.add(datum, false);
+        let (index, too_short) = Index::new(persona);
+        let data = persona.data.iter().map(|datum| Subject::new(datum, false));
+        let decoys = persona.decoys.iter().map(|datum| Subject::new(datum, true));
+        Self {
+            subjects: data.chain(decoys).collect(),
+            index,
+            too_short,
         }
-        for decoy in &persona.decoys {
-            detector.add(decoy, true);
-        }
-        let bytes = detector.patterns.iter().map(|pattern| &pattern.bytes);
-        // Fails only above two thousand million states, which no persona reaches.
-        detector.automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(bytes)
-            .ok();
-        let lengths = detector.patterns.iter().map(|pattern| pattern.bytes.len());
-        detector.longest = lengths.max().unwrap_or(0);
-        detector
     }
 
     /// Ids of data that are too short to be told from chance; nothing can be said of them.
@@ -164,8 +159,8 @@ impl Detector {
 
     /// The longest run of bytes that is searched for, with what stands next to it.
     #[must_use]
-    pub fn reach(&self) -> usize {
-        self.longest + 16
+    pub const fn reach(&self) -> usize {
+        self.index.longest() + 16
     }
 
     /// Searches a whole field.
@@ -184,7 +179,8 @@ impl Detector {
     ) -> Matches {
         let parts = shape.parts(field);
         let mut best = Best::default();
-        self.matches(field, &mut |pattern, range| {
+        self.index.search(field, &mut |found| {
+            let range = found.range.clone();
             if range.start < bounds.start || range.end > bounds.end {
                 return;
             }
@@ -195,11 +191,11 @@ impl Detector {
                     .or_else(|| json_name_before(field, range.start)),
             };
             let chain = name.iter().cloned().collect();
-            best.keep(pattern, name, chain, range, false);
+            best.keep(&found, name, chain, range, Depth::Surface);
         });
         let mut budget = Budget::for_len(field.len());
         let is_form = shape == Shape::Form;
-        for part in &parts {
+        for (number, part) in parts.iter().enumerate() {
             let mut layers = vec![part.whole.start..part.value.start, part.value.clone()];
             layers.retain(|range| !range.is_empty());
             for range in layers {
@@ -207,19 +203,21 @@ impl Detector {
                 let mut search = Nested {
                     detector: self,
                     part: part.name.clone(),
+                    number,
                     extent: range,
                     steps: Vec::new(),
+                    depth: 0,
                     best: &mut best,
                 };
-                search.below(bytes, is_form, &mut budget);
+                search.below(Layer::new(bytes, is_form), &mut budget);
             }
         }
-        let mut hits: Vec<Hit> = best.hits.into_values().collect();
+        let mut hits = best.take_hits();
         hits.sort_by_key(|hit| (hit.extent.start, hit.datum));
         Matches {
             hits,
             extents: best.extents,
-            is_limited: budget.is_spent(),
+            limits: budget.into_limits(),
         }
     }
 
@@ -244,32 +242,14 @@ impl Detector {
         masked.push_str(&String::from_utf8_lossy(plain));
         masked
     }
+}
 
-    fn add(&mut self, datum: &Datum, is_decoy: bool) {
-        let found = Pattern::all(self.subjects.len(), datum);
-        if found.is_empty() && !is_decoy {
-            self.too_short.push(datum.id.clone());
-        }
-        self.patterns.extend(found);
-        self.subjects.push(Subject {
+impl Subject {
+    fn new(datum: &Datum, is_decoy: bool) -> Self {
+        Self {
             id: datum.id.clone(),
             kind: datum.kind,
             is_decoy,
-        });
-    }
-
-    /// Every match that is a datum, in one pass.
-    fn matches(&self, bytes: &[u8], sink: &mut dyn FnMut(&Pattern, Range<usize>)) {
-        let Some(automaton) = &self.automaton else {
-            return;
-        };
-        for found in automaton.find_overlapping_iter(bytes) {
-            let pattern = self.patterns.get(found.pattern().as_usize());
-            if let Some(pattern) = pattern
-                && pattern.is_found_at(bytes, found.start(), found.end())
-            {
-                sink(pattern, found.range());
-            }
         }
     }
 }
@@ -278,30 +258,63 @@ impl Detector {
 struct Nested<'a> {
     detector: &'a Detector,
     part: Option<String>,
+    number: usize,
     extent: Range<usize>,
     steps: Vec<String>,
+    depth: usize,
     best: &'a mut Best,
 }
 
 impl Nested<'_> {
-    fn below(&mut self, bytes: &[u8], is_form: bool, budget: &mut Budget) {
-        if self.steps.len() >= MAX_DEPTH {
-            return;
-        }
-        views(bytes, is_form, budget, &mut |view, budget| {
-            self.steps.push(view.step.to_owned());
-            let detector = self.detector;
-            detector.matches(&view.bytes, &mut |pattern, range| {
-                let inner = name_before(&view.bytes, range.start);
-                let mut chain: Vec<String> = self.part.iter().cloned().collect();
-                chain.extend(self.steps.iter().cloned());
-                chain.extend(inner.iter().cloned());
-                let name = self.part.clone().or(inner);
-                self.best
-                    .keep(pattern, name, chain, self.extent.clone(), true);
-            });
-            self.below(&view.bytes, true, budget);
-            self.steps.pop();
+    fn below(&mut self, layer: Layer<'_>, budget: &mut Budget) {
+        views(layer, budget, &mut |view, budget| {
+            if self.depth == MAX_DEPTH {
+                if view.is_sure {
+                    budget.reach(Limit::Depth);
+                }
+                return;
+            }
+            if !budget.is_new(self.number, self.depth, &view.bytes) {
+                return;
+            }
+            let known = self.steps.len();
+            self.steps
+                .extend(view.steps.iter().map(ToString::to_string));
+            self.search(&view.bytes, view.hidden_by);
+            self.depth += 1;
+            self.below(view.layer(), budget);
+            self.depth -= 1;
+            self.steps.truncate(known);
+        });
+    }
+
+    fn search(&mut self, bytes: &[u8], hidden_by: Hidden) {
+        let detector = self.detector;
+        let is_hex = self.steps.last().is_some_and(|step| step == "hex");
+        detector.index.search(bytes, &mut |found| {
+            // A run of hex digits is the same value as text, with what stands beside it.
+            let is_own = found
+                .chain
+                .last()
+                .is_some_and(|step| step == "bcd" || step == "raw");
+            if is_hex && is_own && !found.is_digest {
+                return;
+            }
+            if hidden_by.undoes(&found.chain) {
+                return;
+            }
+            let inner = name_before(bytes, found.range.start);
+            let mut chain: Vec<String> = self.part.iter().cloned().collect();
+            chain.extend(self.steps.iter().cloned());
+            chain.extend(inner.iter().cloned());
+            let name = self.part.clone().or(inner);
+            let depth = if hidden_by == Hidden::default() {
+                Depth::Nested
+            } else {
+                Depth::Hidden
+            };
+            let extent = self.extent.clone();
+            self.best.keep(&found, name, chain, extent, depth);
         });
     }
 }
@@ -316,33 +329,29 @@ fn part_at<'a>(parts: &'a [Part], range: &Range<usize>) -> Option<&'a Part> {
 impl Best {
     fn keep(
         &mut self,
-        pattern: &Pattern,
+        found: &Match,
         name: Option<String>,
         mut chain: Vec<String>,
         extent: Range<usize>,
-        is_nested: bool,
+        depth: Depth,
     ) {
-        self.extents.push((extent.clone(), pattern.datum));
-        chain.extend(pattern.chain.iter().map(|step| (*step).to_owned()));
+        self.extents.push((extent.clone(), found.datum));
+        chain.extend(found.chain.iter().cloned());
         let rank = Rank {
-            worth: (
-                pattern.evidence,
-                pattern.form.is_digest(),
-                Reverse(pattern.text.len()),
-            ),
+            worth: (found.evidence, found.is_digest, Reverse(found.len)),
             steps: chain.len(),
-            is_nested,
+            depth,
             start: extent.start,
         };
-        if is_nested && !self.is_news(pattern.datum, &rank, &extent) {
+        if depth != Depth::Surface && !self.is_news(found.datum, &rank, &extent) {
             return;
         }
-        let key = (pattern.datum, name);
+        let key = (found.datum, name);
         if self.hits.get(&key).is_none_or(|known| rank < known.rank) {
             let hit = Hit {
-                datum: pattern.datum,
+                datum: found.datum,
                 name: key.1.clone(),
-                evidence: pattern.evidence,
+                evidence: found.evidence,
                 chain,
                 extent,
                 rank,
@@ -351,11 +360,30 @@ impl Best {
         }
     }
 
+    /// All hits; of what could only be tried, those that no other hit of the same datum explains.
+    fn take_hits(&mut self) -> Vec<Hit> {
+        let hits: Vec<Hit> = std::mem::take(&mut self.hits).into_values().collect();
+        let is_explained = |hit: &Hit| {
+            hits.iter().any(|other| {
+                let is_same_place =
+                    other.extent.start < hit.extent.end && hit.extent.start < other.extent.end;
+                other.datum == hit.datum
+                    && is_same_place
+                    && (other.rank.depth, &other.rank) < (hit.rank.depth, &hit.rank)
+                    && other.evidence <= hit.evidence
+            })
+        };
+        let is_kept = |hit: &&Hit| hit.rank.depth != Depth::Hidden || !is_explained(hit);
+        hits.iter().filter(is_kept).cloned().collect()
+    }
+
     /// Whether a hit below the surface of a part tells more than the surface does. If so, what the
     /// surface tells of the same datum, without a name of its own, is forgotten.
     fn is_news(&mut self, datum: usize, rank: &Rank, extent: &Range<usize>) -> bool {
         let in_part = |hit: &Hit| {
-            !hit.rank.is_nested && extent.start <= hit.extent.start && hit.extent.end <= extent.end
+            hit.rank.depth == Depth::Surface
+                && extent.start <= hit.extent.start
+                && hit.extent.end <= extent.end
         };
         let mut on_surface = self.hits.range((datum, None)..(datum + 1, None));
         if on_surface.any(|(_, hit)| in_part(hit) && hit.rank.worth <= rank.worth) {

@@ -1,6 +1,8 @@
-//! How a spelling is carried as text: plain, percent, base64 at every alignment, hex, UTF-16; and
-//! how a carried spelling is read back with what stands next to it. Nesting is `decode`'s work.
+//! How a spelling is carried as text: plain, percent, base64 at every alignment, hex, UTF-16,
+//! reversed, ROT13; and how a carried spelling is read back with what stands next to it. Nesting is
+//! `layer`'s work.
 
+use crate::detect::obfuscation::{reversed, rot13};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -41,21 +43,18 @@ pub(crate) enum Form {
     Utf16Little,
     /// Two bytes a character, the high one first.
     Utf16Big,
-    /// A digest in hex.
-    HexDigest,
-    /// A digest in base64 of either alphabet.
-    Base64Digest,
+    /// From the last character to the first.
+    Reversed,
+    /// Each letter moved by thirteen places.
+    Rot13,
+    /// A binary form, which has no neighbours.
+    Raw,
 }
 
 impl Form {
     /// Whether the case of letters matters.
     pub(crate) const fn is_case_sensitive(self) -> bool {
-        matches!(self, Self::Base64(_) | Self::Base64Digest)
-    }
-
-    /// Whether the value itself is not there, only a digest of it.
-    pub(crate) const fn is_digest(self) -> bool {
-        matches!(self, Self::HexDigest | Self::Base64Digest)
+        matches!(self, Self::Base64(_) | Self::Raw)
     }
 }
 
@@ -105,8 +104,19 @@ pub(crate) fn encodings(text: &str) -> Vec<Encoded> {
             chain: &["hex"],
         });
         found.extend((0..3).flat_map(|before| base64(bytes, before)));
+        found.extend(obfuscated(bytes));
     }
     found
+}
+
+fn obfuscated(bytes: &[u8]) -> impl Iterator<Item = Encoded> + use<> {
+    let forms: [(Vec<u8>, Form, &[_]); 2] = [
+        (reversed(bytes), Form::Reversed, &["reversed"]),
+        (rot13(bytes), Form::Rot13, &["rot13"]),
+    ];
+    let plain = bytes.to_vec();
+    let changed = forms.into_iter().filter(move |(bytes, ..)| *bytes != plain);
+    changed.map(|(bytes, form, chain)| Encoded { bytes, form, chain })
 }
 
 /// The characters that a value always has in base64 when `before` bytes of its group precede it:
@@ -150,7 +160,11 @@ pub(crate) fn neighbours(
 ) -> Option<Neighbours> {
     let (head, tail) = (haystack.get(..start)?, haystack.get(end..)?);
     Some(match form {
-        Form::Plain | Form::Percent => Neighbours {
+        Form::Reversed => Neighbours {
+            before: tail.iter().take(REACH).rev().copied().collect(),
+            after: head.iter().rev().take(REACH).copied().collect(),
+        },
+        Form::Plain | Form::Percent | Form::Rot13 => Neighbours {
             before: escaped_before(head),
             after: tail.iter().take(REACH).copied().collect(),
         },
@@ -181,7 +195,7 @@ pub(crate) fn neighbours(
             }
         }
         Form::Base64(before) => return base64_neighbours(before, text, haystack, start, end),
-        Form::HexDigest | Form::Base64Digest => Neighbours::default(),
+        Form::Raw => Neighbours::default(),
     })
 }
 
@@ -231,16 +245,54 @@ fn base64_neighbours(
     })
 }
 
+/// No character of an alphabet.
+const NONE: u8 = 255;
+
+static SEXTETS: [u8; 256] = {
+    let mut table = [NONE; 256];
+    fill(
+        &mut table,
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        0,
+    );
+    fill(&mut table, b"-_", 62);
+    table
+};
+
+static NIBBLES: [u8; 256] = {
+    let mut table = [NONE; 256];
+    fill(&mut table, b"0123456789abcdef", 0);
+    fill(&mut table, b"ABCDEF", 10);
+    table
+};
+
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
+const fn fill(table: &mut [u8; 256], alphabet: &[u8], first: u8) {
+    let mut at = 0;
+    let mut value = first;
+    while at < alphabet.len() {
+        table[alphabet[at] as usize] = value;
+        at += 1;
+        value += 1;
+    }
+}
+
 /// The six bits of a base64 character, of either alphabet.
-pub(crate) const fn sextet(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
+#[inline]
+pub(crate) fn sextet(byte: u8) -> Option<u8> {
+    match SEXTETS.get(usize::from(byte)) {
+        Some(value) if *value < 64 => Some(*value),
+        _ => None,
+    }
+}
+
+/// The four bits of a hex digit of either case.
+#[inline]
+pub(crate) fn nibble(byte: u8) -> Option<u8> {
+    match NIBBLES.get(usize::from(byte)) {
+        Some(value) if *value < 16 => Some(*value),
+        _ => None,
+    }
 }
 
 /// Whole bytes from groups of six bits; bits that make no byte are dropped.
@@ -259,11 +311,18 @@ pub(crate) fn join_sextets(sextets: impl Iterator<Item = u8>) -> Vec<u8> {
     bytes
 }
 
+/// Where the run of base64 characters that reaches to `at` begins.
+pub(crate) fn token_start(bytes: &[u8], at: usize) -> usize {
+    let before = bytes.get(..at).unwrap_or(bytes);
+    let other = before.iter().rposition(|byte| sextet(*byte).is_none());
+    other.map_or(0, |other| other + 1)
+}
+
 /// A byte from two hex digits of either case.
+#[inline]
 pub(crate) fn hex_byte(pair: &[u8]) -> Option<u8> {
     let &[high, low] = pair else {
         return None;
     };
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+    Some(nibble(high)? << 4 | nibble(low)?)
 }

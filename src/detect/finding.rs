@@ -6,11 +6,17 @@
 //!    `dns.question`, `dns.answer`, `tls.sni`, `tcp.payload`, `udp.payload`;
 //! 2. the part's name, where it has one that is short, plain and no value itself: `externalId` of a
 //!    query, form or cookie, `user-agent` of a header, `json:imei` of an object;
-//! 3. what was undone, layer by layer: `percent` (in a form with `+` for a space), `base64`,
-//!    `base64url`, `hex`, `json` (its escapes), `utf-16le`, `utf-16be`; names met on the way are
-//!    told where they were met;
-//! 4. for a digest its name and how it is written: `md5`, `sha1` or `sha256`, then `hex`, `base64`,
-//!    `base64url` or `base64url[..16]` (the first 16 characters).
+//! 3. what was undone, layer by layer: `percent` (in a form with `+` for a space), `json` (its
+//!    escapes and those like them), `html`, `quoted-printable`; `base64`, `base64url`, `base32`,
+//!    `base58`, `base85`, `z85`, `ascii85`, `hex`, `hex-list` (with separators); `gunzip`, `zlib`,
+//!    `deflate`, `brotli`, `zstd`, `lz4`; `protobuf.3.1`, `grpc`, `cbor.imei`, `msgpack.imei`, `plist`;
+//!    `utf-16le`, `utf-16be`; `reversed`, `rot13`, `xor[5a]`; `split` for a value in two fields; names
+//!    met on the way are told where they were met;
+//! 4. for a digest its name and how it is written: `md5`, `sha1`, `sha256`, `sha3-256`, `murmur3-x64`,
+//!    `crc32` and so on, with `+salt`, or `hmac-sha256+key`; then `hex`, `base64`, `base64url` or `raw`,
+//!    of a part with its place: `base64url[..16]` (the first 16 characters), `hex[8..24]`; for a digest
+//!    of a digest's hex the inner one follows;
+//! 5. for a binary form its name: `raw`, `u64-be`, `varint`, `tbcd`, `f64-le` and their like.
 //!
 //! No spelling is named: `+447700900123` and `07700 900123` are the same datum in the same form.
 

@@ -2,14 +2,20 @@
 
 pub mod analysis;
 pub mod analyzer;
+mod binary;
 mod carrier;
-mod decode;
 pub mod detector;
 mod digest;
 mod encoding;
 pub mod field;
 pub mod finding;
+mod fingerprint;
+mod index;
+pub mod layer;
+mod obfuscation;
 pub mod options;
 mod pattern;
+mod short;
 mod spelling;
+mod split;
 mod traffic;

@@ -1,9 +1,10 @@
 //! Patterns: every form of every spelling of every datum, and whether a match of one is a finding.
 
-use crate::detect::digest::digests;
+use crate::detect::binary::binaries;
 use crate::detect::encoding::{Encoded, Form, Neighbours, encodings, neighbours};
 use crate::detect::finding::Evidence;
-use crate::detect::spelling::{Edge, Spelling, spellings};
+use crate::detect::layer::units::is_text;
+use crate::detect::spelling::{Edge, Spelling};
 use crate::persona::datum::Datum;
 use std::collections::BTreeSet;
 
@@ -19,43 +20,74 @@ pub(crate) struct Pattern {
     /// How they carry it.
     pub(crate) form: Form,
     /// The steps from the wire to the spelling.
-    pub(crate) chain: &'static [&'static str],
+    pub(crate) chain: Vec<&'static str>,
     /// What a match proves.
     pub(crate) evidence: Evidence,
     edge: Edge,
 }
 
 impl Pattern {
-    /// Every pattern of a datum; none if it is too short to be told from chance.
-    pub(crate) fn all(index: usize, datum: &Datum) -> Vec<Self> {
+    /// Every pattern of a datum, given its spellings.
+    pub(crate) fn all(index: usize, datum: &Datum, spellings: &[Spelling]) -> Vec<Self> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
-        for spelling in spellings(datum.kind, datum.value.expose()) {
-            let encoded = encodings(&spelling.text)
-                .into_iter()
-                .map(|encoded| (encoded, spelling.evidence));
-            for (encoded, evidence) in encoded.chain(digests(&spelling.text)) {
+        for spelling in spellings {
+            for encoded in encodings(&spelling.text) {
                 let key = if encoded.form.is_case_sensitive() {
                     encoded.bytes.clone()
                 } else {
                     encoded.bytes.to_ascii_lowercase()
                 };
                 if seen.insert((encoded.form.is_case_sensitive(), key)) {
-                    found.push(Self::new(index, &spelling, encoded, evidence));
+                    found.push(Self::new(index, spelling, encoded));
                 }
+            }
+        }
+        if spellings.is_empty() {
+            return found;
+        }
+        for form in binaries(datum.kind, datum.value.expose()) {
+            if seen.insert((true, form.bytes.clone())) {
+                found.push(Self {
+                    datum: index,
+                    bytes: form.bytes,
+                    text: datum.value.expose().clone(),
+                    form: Form::Raw,
+                    chain: vec![form.step],
+                    evidence: form.evidence,
+                    edge: Edge::Word,
+                });
             }
         }
         found
     }
 
-    fn new(datum: usize, spelling: &Spelling, encoded: Encoded, evidence: Evidence) -> Self {
+    /// How much of the value is there: characters of a text, bytes of a binary form.
+    pub(crate) const fn worth(&self) -> usize {
+        match self.form {
+            Form::Raw => self.bytes.len(),
+            _ => self.text.len(),
+        }
+    }
+
+    /// The spelling as it is.
+    pub(crate) fn plain(spelling: &Spelling) -> Self {
+        let encoded = Encoded {
+            bytes: spelling.text.clone().into_bytes(),
+            form: Form::Plain,
+            chain: &[],
+        };
+        Self::new(0, spelling, encoded)
+    }
+
+    fn new(datum: usize, spelling: &Spelling, encoded: Encoded) -> Self {
         Self {
             datum,
             bytes: encoded.bytes,
             text: spelling.text.clone(),
             form: encoded.form,
-            chain: encoded.chain,
-            evidence,
+            chain: encoded.chain.to_vec(),
+            evidence: spelling.evidence,
             edge: spelling.edge,
         }
     }
@@ -67,12 +99,14 @@ impl Pattern {
             return false;
         }
         let text = self.text.as_bytes();
-        neighbours(self.form, text, haystack, start, end)
-            .is_some_and(|beside| self.stands_alone(text, &beside))
+        neighbours(self.form, text, haystack, start, end).is_some_and(|beside| {
+            self.stands_alone(text, &beside)
+                || (self.form == Form::Plain && has_length_before(haystack, start, end))
+        })
     }
 
     fn stands_alone(&self, text: &[u8], beside: &Neighbours) -> bool {
-        if self.form.is_digest() {
+        if self.form == Form::Raw {
             return true;
         }
         let (Some(first), Some(last)) = (text.first(), text.last()) else {
@@ -103,6 +137,30 @@ impl Pattern {
             }
         }
     }
+}
+
+/// Whether bytes, amid others that are no text, have their own length before them, as serialisations
+/// write it; then it does not matter what comes next.
+fn has_length_before(haystack: &[u8], start: usize, end: usize) -> bool {
+    const NEAR: usize = 24;
+    let Ok(len) = u8::try_from(end - start) else {
+        return false;
+    };
+    let head = haystack.get(..start).unwrap_or_default();
+    let is_length = match head {
+        [.., low, 0, 0, 0] | [.., low, 0] if *low == len => true,
+        // Protocol Buffers and many others; then CBOR, MessagePack and property lists.
+        [.., before] => {
+            *before == len
+                || (len < 24 && *before == 0x60 | len)
+                || (len < 32 && *before == 0xa0 | len)
+                || (len < 15 && *before == 0x50 | len)
+        }
+        [] => false,
+    };
+    let from = start.saturating_sub(NEAR);
+    let to = haystack.len().min(end + NEAR);
+    is_length && !is_text(haystack.get(from..to).unwrap_or_default())
 }
 
 fn both(is: fn(&u8) -> bool, inner: Option<&u8>, outer: Option<&u8>) -> bool {

@@ -43,12 +43,12 @@ pub(crate) fn spellings(kind: DatumKind, value: &str) -> Vec<Spelling> {
         DatumKind::Imsi | DatumKind::Iccid => long_number(value),
         DatumKind::Phone => phone(value),
         DatumKind::Mac | DatumKind::Bssid => mac(value),
-        DatumKind::AndroidId => cased(value, Evidence::Proof, Edge::Hex),
+        DatumKind::AndroidId => android_id(value),
         DatumKind::Uuid => uuid(value),
         DatumKind::Name => name(value),
         DatumKind::Latitude | DatumKind::Longitude => coordinate(value),
         DatumKind::Location => location(value),
-        DatumKind::Text => vec![word(value)],
+        DatumKind::Text => text(value),
         DatumKind::Serial
         | DatumKind::Operator
         | DatumKind::Ssid
@@ -82,6 +82,7 @@ fn imei(value: &str) -> Vec<Spelling> {
         strong(format!("{body}00")),
         strong(format!("{body}01")),
     ];
+    found.extend(as_double(&digits).map(proof));
     if let (Some(tac), Some(reporting), Some(serial)) =
         (body.get(..2), body.get(2..8), body.get(8..14))
     {
@@ -92,6 +93,26 @@ fn imei(value: &str) -> Vec<Spelling> {
         }
     }
     found
+}
+
+/// Android's own number is of 64 bits, and some write it as such.
+fn android_id(value: &str) -> Vec<Spelling> {
+    let mut found = cased(value, Evidence::Proof, Edge::Hex);
+    if let Ok(number) = u64::from_str_radix(value, 16) {
+        let proof = |text: String| Spelling::new(text, Evidence::Proof, Edge::Digits);
+        found.push(proof(number.to_string()));
+        found.push(proof(number.cast_signed().to_string()));
+    }
+    found
+}
+
+/// A number as Java prints it once it has become a double.
+fn as_double(digits: &str) -> Option<String> {
+    const MAX_DIGITS: usize = 16;
+    let (first, rest) = digits.split_at_checked(1)?;
+    let rest = rest.trim_end_matches('0');
+    let exponent = digits.len() - 1;
+    (digits.len() <= MAX_DIGITS && rest.len() >= 6).then(|| format!("{first}.{rest}E{exponent}"))
 }
 
 fn long_number(value: &str) -> Vec<Spelling> {
@@ -105,6 +126,8 @@ fn long_number(value: &str) -> Vec<Spelling> {
         .chunks(4)
         .filter_map(|group| str::from_utf8(group).ok())
         .collect();
+    let double = as_double(value);
+    let double = double.map(|text| Spelling::new(text, evidence, Edge::Digits));
     ["", " ", "-"]
         .iter()
         .map(|separator| {
@@ -114,6 +137,7 @@ fn long_number(value: &str) -> Vec<Spelling> {
             };
             Spelling::new(text, evidence, Edge::Digits)
         })
+        .chain(double)
         .collect()
 }
 
@@ -221,6 +245,7 @@ fn mac(value: &str) -> Vec<Spelling> {
     [
         groups(2, ":"),
         groups(2, "-"),
+        groups(2, " "),
         groups(4, "."),
         plain.clone(),
     ]
@@ -257,18 +282,41 @@ fn name(value: &str) -> Vec<Spelling> {
     .collect()
 }
 
-/// As it is, and with fewer decimals down to four, which is about ten metres.
+/// As it is, with a comma for the point, and with fewer decimals down to three, which is about a
+/// hundred metres; in whole millionths and ten-millionths of a degree.
 fn coordinate(value: &str) -> Vec<Spelling> {
-    let mut found = vec![Spelling::new(
-        value.to_owned(),
-        coordinate_evidence(value),
-        Edge::Digits,
-    )];
+    let mut texts = vec![(value.to_owned(), coordinate_evidence(value))];
     for shorter in shortened(value) {
         let evidence = coordinate_evidence(&shorter).max(Evidence::Strong);
-        found.push(Spelling::new(shorter, evidence, Edge::Digits));
+        texts.push((shorter, evidence));
     }
+    let commas: Vec<_> = texts
+        .iter()
+        .map(|(text, evidence)| (text.replace('.', ","), (*evidence).max(Evidence::Strong)))
+        .collect();
+    texts.extend(commas);
+    texts.extend(scaled(value));
+    let found = texts.into_iter();
     found
+        .map(|(text, evidence)| Spelling::new(text, evidence, Edge::Digits))
+        .collect()
+}
+
+/// As integers of E7 and E6.
+fn scaled(value: &str) -> Vec<(String, Evidence)> {
+    let Ok(degrees) = value.parse::<f64>() else {
+        return Vec::new();
+    };
+    let found = [1e7, 1e6].into_iter().flat_map(|scale| {
+        let exact = degrees * scale;
+        [exact.round(), exact.trunc()].map(|number| format!("{number:.0}"))
+    });
+    let graded = found.filter_map(|text| match digits_of(&text).len() {
+        8.. => Some((text, Evidence::Strong)),
+        6 | 7 => Some((text, Evidence::Weak)),
+        _ => None,
+    });
+    graded.collect()
 }
 
 fn location(value: &str) -> Vec<Spelling> {
@@ -276,11 +324,14 @@ fn location(value: &str) -> Vec<Spelling> {
         return coordinate(value);
     };
     let (latitude, longitude) = (latitude.trim(), longitude.trim());
-    let both = [",", ", ", ";", " ", "/"]
-        .map(|separator| format!("{latitude}{separator}{longitude}"))
-        .map(|text| Spelling::new(text, Evidence::Proof, Edge::Digits));
+    let orders = [(latitude, longitude), (longitude, latitude)];
+    let both = orders.into_iter().flat_map(|(first, second)| {
+        [",", ", ", ";", " ", "/", "|", ":"]
+            .map(|separator| format!("{first}{separator}{second}"))
+            .map(|text| Spelling::new(text, Evidence::Proof, Edge::Digits))
+    });
     let one = [latitude, longitude].into_iter().flat_map(coordinate);
-    both.into_iter().chain(one).collect()
+    both.chain(one).collect()
 }
 
 fn coordinate_evidence(value: &str) -> Evidence {
@@ -291,13 +342,14 @@ fn coordinate_evidence(value: &str) -> Evidence {
     }
 }
 
-/// The value cut and rounded to fewer decimals, four at least.
+/// The value cut and rounded to fewer decimals: four at least, three if five digits are left.
 fn shortened(value: &str) -> Vec<String> {
     let decimals = value.split_once('.').map_or(0, |(_, part)| part.len());
     let Ok(number) = value.parse::<f64>() else {
         return Vec::new();
     };
-    (4..decimals.min(16))
+    let least = if number.abs() >= 10.0 { 3 } else { 4 };
+    (least..decimals.min(16))
         .flat_map(|kept| {
             let cut = value.get(..value.len() - (decimals - kept));
             [Some(format!("{number:.kept$}")), cut.map(str::to_owned)]
@@ -313,8 +365,22 @@ fn cased(value: &str, evidence: Evidence, edge: Edge) -> Vec<Spelling> {
         .to_vec()
 }
 
-fn word(value: &str) -> Spelling {
-    Spelling::new(value.to_owned(), grade(value), Edge::Word)
+/// A text as it is, and the parts that messages carry a longer one in (3GPP TS 23.040, 9.2.3.24.1):
+/// 153 characters of the default alphabet, 67 others; and those of one message.
+fn text(value: &str) -> Vec<Spelling> {
+    let mut found = cased(value, grade(value), Edge::Word);
+    let characters: Vec<char> = value.chars().collect();
+    for size in [153, 67, 160, 70] {
+        let parts = characters
+            .chunks(size)
+            .filter(|part| part.len() < characters.len());
+        for part in parts {
+            let part: String = part.iter().collect();
+            let evidence = grade(&part).max(Evidence::Strong);
+            found.push(Spelling::new(part.trim().to_owned(), evidence, Edge::Word));
+        }
+    }
+    found
 }
 
 /// What words and tokens prove, by their length: a short one may be there by chance.

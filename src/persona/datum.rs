@@ -212,7 +212,7 @@ pub struct UnknownDatum {
     pub reason: String,
 }
 
-/// The key of a digest or a cipher, given by the operator.
+/// The key of a digest or a cipher, or a salt, given by the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Unique within the persona.
@@ -232,6 +232,8 @@ pub struct Persona {
     pub unknown: Vec<UnknownDatum>,
     /// Keys that digests and ciphers may use.
     pub keys: Vec<Key>,
+    /// What digests may be salted with: package names, hour stamps and the like.
+    pub salts: Vec<Key>,
 }
 
 impl Persona {

@@ -34,6 +34,7 @@ const PERSONA: Table = Table {
         Field::optional("data", "values that are on the handset"),
         Field::optional("decoys", "values that are nowhere"),
         Field::optional("keys", "keys of digests and ciphers"),
+        Field::optional("salts", "what digests may be salted with"),
     ],
     example: "`schema: phonehome/persona/1`, `data: [{ id: imei-1, kind: imei, value: \"490154203237518\" }]`",
 };
@@ -76,10 +77,15 @@ fn persona(document: &Node, source: &str, problems: &mut Problems) -> Option<Per
     for node in fields.list("keys", problems) {
         keys.extend(key(node, source, &mut taken, problems));
     }
+    let mut salts = Vec::new();
+    for node in fields.list("salts", problems) {
+        salts.extend(key(node, source, &mut taken, problems));
+    }
     Some(Persona {
         data,
         decoys,
         keys,
+        salts,
         ..Persona::default()
     })
 }

@@ -4,12 +4,14 @@ use crate::detect::carrier::{Carrier, Searched};
 use crate::detect::detector::{Detector, Hit, Matches};
 use crate::detect::field::Shape;
 use crate::detect::finding::{Direction, Finding};
+use crate::detect::layer::budget::Limit;
 use crate::detect::options::Marks;
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::Names;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::record::{FlowRecord, seconds};
 use crate::evidence::flow::Protection;
+use std::collections::BTreeSet;
 
 /// What surrounds one packet.
 pub(crate) struct Scene<'a> {
@@ -90,7 +92,7 @@ impl Scene<'_> {
         offset: u64,
         exchange: &Exchange,
     ) {
-        self.note_limit(matches.is_limited);
+        self.note_limits(&matches.limits);
         for hit in matches.hits {
             self.report(place, hit, self.at, offset, exchange);
         }
@@ -102,19 +104,18 @@ impl Scene<'_> {
         let Searched {
             sightings,
             opaque,
-            is_limited,
+            limits,
         } = carrier.finish(self.detector);
-        self.note_limit(is_limited);
+        self.note_limits(&limits);
         for sighting in sightings {
             self.report(place, sighting.hit, sighting.at, offset, exchange);
         }
         opaque
     }
 
-    fn note_limit(&mut self, is_limited: bool) {
-        if is_limited {
-            self.ledger
-                .limit("texts too large to undo all their layers");
+    fn note_limits(&mut self, limits: &BTreeSet<Limit>) {
+        for limit in limits {
+            self.ledger.limit(limit.name());
         }
     }
 

@@ -1,0 +1,253 @@
+//! Text escapes: percent, JSON's, JavaScript's and C's, HTML's, quoted-printable. Each is undone
+//! throughout a text; what is no escape stays as it is.
+
+use crate::detect::encoding::hex_byte;
+use percent_encoding::percent_decode;
+
+/// Hands every text that escapes in some bytes stand for to `sink`, with the chain's word.
+pub(crate) fn escapes(bytes: &[u8], is_form: bool, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
+    if has_percent(bytes) || (is_form && bytes.contains(&b'+')) {
+        sink("percent", unpercent(bytes, is_form));
+    }
+    if bytes.contains(&b'\\')
+        && let Some(text) = unbackslash(bytes)
+    {
+        sink("json", text);
+    }
+    if bytes.contains(&b'&')
+        && let Some(text) = unentity(bytes)
+    {
+        sink("html", text);
+    }
+    if bytes.contains(&b'=')
+        && let Some(text) = unquote_printable(bytes)
+    {
+        sink("quoted-printable", text);
+    }
+}
+
+fn has_percent(bytes: &[u8]) -> bool {
+    bytes
+        .windows(3)
+        .any(|it| matches!(it, [b'%', high, low] if hex_byte(&[*high, *low]).is_some()))
+}
+
+fn unpercent(bytes: &[u8], is_form: bool) -> Vec<u8> {
+    if !is_form {
+        return percent_decode(bytes).collect();
+    }
+    let spaced: Vec<u8> = bytes
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decode(&spaced).collect()
+}
+
+/// Undoes the escapes of RFC 8259, 7, and `\xHH`, `\u{H}`, `\'` and octal of its neighbours; `None`
+/// if there are none.
+fn unbackslash(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    let mut units = Vec::new();
+    let mut has_any = false;
+    while let [first, tail @ ..] = rest {
+        if let Some((unit, after)) = utf16_unit(rest) {
+            units.push(unit);
+            rest = after;
+            has_any = true;
+            continue;
+        }
+        flush(&mut units, &mut out);
+        let escape = (*first == b'\\').then(|| simple_escape(tail)).flatten();
+        has_any |= escape.is_some();
+        match escape {
+            Some((text, after)) => {
+                out.extend_from_slice(&text);
+                rest = after;
+            }
+            None => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    flush(&mut units, &mut out);
+    has_any.then_some(out)
+}
+
+/// What follows a backslash.
+fn simple_escape(tail: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let one = |byte: u8, after| Some((vec![byte], after));
+    match tail {
+        [b'n', after @ ..] => one(b'\n', after),
+        [b'r', after @ ..] => one(b'\r', after),
+        [b't', after @ ..] => one(b'\t', after),
+        [b'b', after @ ..] => one(8, after),
+        [b'f', after @ ..] => one(12, after),
+        [byte @ (b'"' | b'\\' | b'/' | b'\''), after @ ..] => one(*byte, after),
+        [b'x', high, low, after @ ..] => one(hex_byte(&[*high, *low])?, after),
+        [b'u', b'{', after @ ..] => {
+            let len = after.iter().take(7).position(|byte| *byte == b'}')?;
+            let digits = str::from_utf8(after.get(..len)?).ok()?;
+            let character = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
+            let text = character.to_string().into_bytes();
+            Some((text, after.get(len + 1..)?))
+        }
+        [
+            a @ b'0'..=b'3',
+            b @ b'0'..=b'7',
+            c @ b'0'..=b'7',
+            after @ ..,
+        ] => one((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), after),
+        _ => None,
+    }
+}
+
+/// A `\u` escape at the front: one UTF-16 unit.
+fn utf16_unit(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let [b'\\', b'u', a, b, c, d, rest @ ..] = bytes else {
+        return None;
+    };
+    let (high, low) = (hex_byte(&[*a, *b])?, hex_byte(&[*c, *d])?);
+    Some((u16::from_be_bytes([high, low]), rest))
+}
+
+fn flush(units: &mut Vec<u16>, out: &mut Vec<u8>) {
+    let text = String::from_utf16_lossy(units);
+    out.extend_from_slice(text.as_bytes());
+    units.clear();
+}
+
+/// Undoes character references of HTML and XML; `None` if there are none.
+fn unentity(bytes: &[u8]) -> Option<Vec<u8>> {
+    const LONGEST: usize = 12;
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    let mut has_any = false;
+    while let [first, tail @ ..] = rest {
+        let end = (*first == b'&')
+            .then(|| tail.iter().take(LONGEST).position(|byte| *byte == b';'))
+            .flatten();
+        let character = end.and_then(|end| reference(tail.get(..end)?));
+        match (character, end) {
+            (Some(character), Some(end)) => {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = tail.get(end + 1..).unwrap_or_default();
+                has_any = true;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    has_any.then_some(out)
+}
+
+fn reference(name: &[u8]) -> Option<char> {
+    let number = |digits: &[u8], radix| {
+        let digits = str::from_utf8(digits).ok()?;
+        char::from_u32(u32::from_str_radix(digits, radix).ok()?)
+    };
+    // Those that stand for ASCII, which are the ones that values are made of.
+    Some(match name {
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16)?,
+        [b'#', digits @ ..] => number(digits, 10)?,
+        b"amp" => '&',
+        b"lt" => '<',
+        b"gt" => '>',
+        b"quot" | b"QUOT" => '"',
+        b"apos" => '\'',
+        b"nbsp" => ' ',
+        b"plus" => '+',
+        b"colon" => ':',
+        b"semi" => ';',
+        b"commat" => '@',
+        b"period" => '.',
+        b"comma" => ',',
+        b"lpar" => '(',
+        b"rpar" => ')',
+        b"hyphen" | b"dash" => '-',
+        b"lowbar" => '_',
+        b"sol" => '/',
+        b"equals" => '=',
+        b"num" => '#',
+        _ => return None,
+    })
+}
+
+/// Undoes RFC 2045, 6.7; `None` if there is nothing to undo.
+fn unquote_printable(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    let mut has_any = false;
+    while let [first, tail @ ..] = rest {
+        let (byte, after) = match rest {
+            [b'=', b'\r', b'\n', after @ ..] | [b'=', b'\n', after @ ..] => (None, after),
+            [b'=', high, low, after @ ..] if !is_assignment(bytes, bytes.len() - rest.len()) => {
+                match hex_byte(&[*high, *low]) {
+                    Some(byte) => (Some(byte), after),
+                    None => {
+                        out.push(*first);
+                        rest = tail;
+                        continue;
+                    }
+                }
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+                continue;
+            }
+        };
+        has_any = true;
+        out.extend(byte);
+        rest = after;
+    }
+    has_any.then_some(out)
+}
+
+/// Whether the sign at a place stands between a name and a value, as in `id=49`: it has a name before
+/// it, and is the only one between two spaces or the like.
+fn is_assignment(bytes: &[u8], at: usize) -> bool {
+    let is_border = |byte: &u8| b"&;?,\"'<> \t\r\n".contains(byte);
+    let (head, tail) = bytes.split_at_checked(at).unwrap_or_default();
+    let before = head.rsplit(is_border).next().unwrap_or_default();
+    let after = tail.get(1..).unwrap_or_default();
+    let after = after.split(is_border).next().unwrap_or_default();
+    let is_name = before
+        .first()
+        .is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_');
+    is_name && !before.contains(&b'=') && !after.contains(&b'=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind() {
+        let cases: &[(&str, bool, &str, &str)] = &[
+            ("a%20b%2Bc", false, "percent", "a b+c"),
+            ("a+b%2B", true, "percent", "a b+"),
+            (r#"\u0041\/\"\ud83d\ude00\n"#, false, "json", "A/\"😀\n"),
+            (r"\x34\064\u{39}", false, "json", "449"),
+            ("&#x34;&#52;&amp;&plus;", false, "html", "44&+"),
+            ("=34=\r\n4=3D", false, "quoted-printable", "44="),
+        ];
+        for (input, is_form, step, text) in cases {
+            let mut found = Vec::new();
+            escapes(input.as_bytes(), *is_form, &mut |step, text| {
+                found.push((step, text))
+            });
+            let expected = (*step, text.as_bytes().to_vec());
+            assert!(found.contains(&expected), "{input}: {found:?}");
+        }
+        let nothing = |_: &'static str, text: Vec<u8>| panic!("{text:?}");
+        escapes(
+            b"100% of %zz; a & b; c\\d = 5; h=ff9b&i=12490154203237518",
+            false,
+            &mut { nothing },
+        );
+    }
+}

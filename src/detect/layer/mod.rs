@@ -1,0 +1,10 @@
+//! What is inside of bytes: the texts and bytes that escapes, base-N, compression, serialisation
+//! and obfuscation stand for, one layer at a time.
+
+pub(crate) mod base;
+pub mod budget;
+pub(crate) mod compression;
+pub(crate) mod escape;
+pub(crate) mod structure;
+pub(crate) mod units;
+pub(crate) mod views;

@@ -1,0 +1,381 @@
+//! Views: everything that bytes hold one layer down. The caller nests them to a depth, within a
+//! budget. What is surely a layer, by its form, is told from what is only tried.
+
+use crate::detect::layer::base::{base85, runs};
+use crate::detect::layer::budget::{Budget, Limit};
+use crate::detect::layer::compression::Compression;
+use crate::detect::layer::escape::escapes;
+use crate::detect::layer::structure::leaves;
+use crate::detect::layer::units::{is_text, units};
+use crate::detect::obfuscation::{likely_keys, reversed, rot13};
+use std::borrow::Cow;
+
+/// One layer to look into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// In a form a plus stands for a space.
+    pub(crate) is_form: bool,
+    /// What hid it already, none of which is tried twice.
+    pub(crate) hidden_by: Hidden,
+    /// Something had to be undone to see it.
+    pub(crate) is_nested: bool,
+    /// How many steps in a row may still be mere trials.
+    pub(crate) trials: usize,
+}
+
+/// So many steps in a row may be mere trials, which nothing but a value found at the end confirms.
+const MAX_TRIALS: usize = 2;
+
+impl<'a> Layer<'a> {
+    /// A layer under which nothing was undone yet.
+    pub(crate) fn new(bytes: &'a [u8], is_form: bool) -> Self {
+        Self {
+            bytes,
+            is_form,
+            hidden_by: Hidden::default(),
+            is_nested: false,
+            trials: MAX_TRIALS,
+        }
+    }
+}
+
+impl View {
+    /// The layer that it is.
+    pub(crate) fn layer(&self) -> Layer<'_> {
+        Layer {
+            bytes: &self.bytes,
+            is_form: true,
+            hidden_by: self.hidden_by,
+            is_nested: true,
+            trials: self.trials,
+        }
+    }
+}
+
+/// Ways of hiding that were undone on the way to a layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hidden {
+    pub(crate) reversed: bool,
+    pub(crate) rotated: bool,
+    pub(crate) xored: bool,
+}
+
+impl Hidden {
+    /// Whether a chain begins with what was undone already, so that it is back where it was.
+    pub(crate) fn undoes(self, chain: &[String]) -> bool {
+        chain.first().is_some_and(|step| match step.as_str() {
+            "reversed" | "raw" | "raw-le" => self.reversed,
+            "rot13" => self.rotated,
+            step => self.xored && step.starts_with("xor["),
+        })
+    }
+}
+
+/// One decoded text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    /// How it was decoded, in the chain's words.
+    pub(crate) steps: Vec<Cow<'static, str>>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) hidden_by: Hidden,
+    /// It is a layer beyond doubt.
+    pub(crate) is_sure: bool,
+    /// As in [`Layer`].
+    pub(crate) trials: usize,
+}
+
+/// How far a step is from being a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sureness {
+    /// What came out proves that it, and all before it, is right.
+    Proven,
+    /// Its form tells, as of an escape.
+    Formal,
+    /// Only tried.
+    Tried,
+}
+
+/// What decoding base-N proves.
+fn of_decoded(decoded: &[u8]) -> Sureness {
+    // Twelve bytes of noise are text once in a hundred thousand times, eight once in two thousand.
+    match decoded.len() {
+        12.. if is_text(decoded) => Sureness::Proven,
+        8.. if is_text(decoded) => Sureness::Formal,
+        _ if Compression::of(decoded).is_some_and(|kind| kind != Compression::Zlib)
+            || decoded.starts_with(b"bplist0")
+            || utf16(decoded).is_some() =>
+        {
+            Sureness::Formal
+        }
+        _ => Sureness::Tried,
+    }
+}
+
+type Sink<'s> = &'s mut dyn FnMut(View, &mut Budget);
+type Give<'s> = &'s mut dyn FnMut(Cow<'static, str>, Vec<u8>, Sureness, &mut Budget);
+
+/// Hands everything that a layer holds one layer down to `sink`.
+pub(crate) fn views(layer: Layer<'_>, budget: &mut Budget, sink: Sink<'_>) {
+    const MIN_BYTES: usize = 8;
+    const MIN_NOISE_RUN: usize = 16;
+    let bytes = layer.bytes;
+    if bytes.len() < MIN_BYTES {
+        return;
+    }
+    let mut give =
+        |step: Cow<'static, str>, bytes: Vec<u8>, sureness: Sureness, budget: &mut Budget| {
+            let trials = match sureness {
+                Sureness::Proven => Some(MAX_TRIALS),
+                Sureness::Formal => Some(layer.trials),
+                Sureness::Tried => layer.trials.checked_sub(1),
+            };
+            let is_sure = sureness == Sureness::Proven;
+            if let Some(trials) = trials
+                && !bytes.is_empty()
+                && budget.spend(bytes.len(), is_sure)
+            {
+                let view = View {
+                    steps: vec![step],
+                    bytes,
+                    hidden_by: layer.hidden_by,
+                    is_sure,
+                    trials,
+                };
+                sink(view, budget);
+            }
+        };
+    let is_binary = !is_text(bytes);
+    let is_noise = is_binary && layer.is_nested;
+    if !is_noise {
+        escapes(bytes, layer.is_form, &mut |step, text| {
+            give(step.into(), text, Sureness::Formal, budget);
+        });
+    }
+    let min_run = if is_noise { MIN_NOISE_RUN } else { MIN_BYTES };
+    runs(bytes, min_run, &mut |step, decoded| {
+        let sureness = of_decoded(&decoded);
+        give(step.into(), decoded, sureness, budget);
+    });
+    if is_binary {
+        compressed(bytes, layer.trials, budget, &mut give);
+        if let Some((step, text)) = utf16(bytes) {
+            give(step.into(), text.into_bytes(), Sureness::Proven, budget);
+        }
+        for leaf in leaves(bytes) {
+            give(leaf.step.into(), leaf.bytes, Sureness::Formal, budget);
+        }
+    }
+    if layer.trials > 0 {
+        hidden(layer, is_binary, budget, sink);
+    }
+}
+
+/// What is compressed, by its first bytes at any place, or the whole if it can be read to its end.
+fn compressed(bytes: &[u8], trials: usize, budget: &mut Budget, give: Give<'_>) {
+    const MIN_BYTES: usize = 6;
+    const MIN_TRIED_BYTES: usize = 8;
+    const MOST_PLACES: usize = 64;
+    const MAX_TRIED_BYTES: usize = 64 * 1024;
+    let mut places = 0;
+    let mut next = 0;
+    while let Some(rest) = bytes.get(next..).filter(|rest| rest.len() >= MIN_BYTES) {
+        next += 1;
+        let Some(kind) = Compression::of(rest) else {
+            continue;
+        };
+        if places == MOST_PLACES {
+            budget.reach(Limit::Work);
+            break;
+        }
+        let is_first = next == 1;
+        let expanded = kind.expand(rest, budget.room(true));
+        // Two bytes are too few to tell zlib's header from noise.
+        let is_it = expanded.is_whole || expanded.is_cut || kind != Compression::Zlib || is_first;
+        if expanded.bytes.is_empty() || !is_it {
+            continue;
+        }
+        places += 1;
+        if expanded.is_cut {
+            budget.reach(Limit::Expansion);
+        }
+        let is_proven = expanded.is_whole || expanded.is_cut || expanded.bytes.len() >= 256;
+        let sureness = if is_proven {
+            Sureness::Proven
+        } else {
+            Sureness::Formal
+        };
+        give(kind.name().into(), expanded.bytes, sureness, budget);
+    }
+    if places > 0 || trials == 0 || !(MIN_TRIED_BYTES..=MAX_TRIED_BYTES).contains(&bytes.len()) {
+        return;
+    }
+    for kind in [
+        Compression::Brotli,
+        Compression::Deflate,
+        Compression::Lz4Block,
+    ] {
+        let expanded = kind.expand(bytes, budget.room(false));
+        let is_it = expanded.is_whole || (expanded.bytes.len() >= 32 && is_text(&expanded.bytes));
+        if is_it && !expanded.bytes.is_empty() {
+            let sureness =
+                match expanded.is_whole && of_decoded(&expanded.bytes) == Sureness::Proven {
+                    true => Sureness::Proven,
+                    false => Sureness::Tried,
+                };
+            give(kind.name().into(), expanded.bytes, sureness, budget);
+        }
+    }
+}
+
+/// UTF-16 of mostly ASCII, by its zeros.
+fn utf16(bytes: &[u8]) -> Option<(&'static str, String)> {
+    const MIN_BYTES: usize = 12;
+    let zeros = |parity: usize| {
+        let own = bytes.iter().skip(parity).step_by(2);
+        own.filter(|byte| **byte == 0).count()
+    };
+    let half = bytes.len() / 2;
+    let (even, odd) = (zeros(0), zeros(1));
+    if bytes.len() < MIN_BYTES || even.max(odd) * 3 < half * 2 || even.min(odd) * 3 > half {
+        return None;
+    }
+    let is_little = odd > even;
+    let units = bytes.chunks_exact(2).filter_map(|pair| {
+        let pair: [u8; 2] = pair.try_into().ok()?;
+        Some(match is_little {
+            true => u16::from_le_bytes(pair),
+            false => u16::from_be_bytes(pair),
+        })
+    });
+    let text = char::decode_utf16(units).map(|it| it.unwrap_or(char::REPLACEMENT_CHARACTER));
+    let step = if is_little { "utf-16le" } else { "utf-16be" };
+    Some((step, text.collect()))
+}
+
+/// What each unit of a layer hides: base85, reversed, ROT13, XOR.
+fn hidden(layer: Layer<'_>, is_binary: bool, budget: &mut Budget, sink: Sink<'_>) {
+    const SMALL_BYTES: usize = 8 * 1024;
+    const MAX_VALUE_BYTES: usize = 512;
+    let bytes = layer.bytes;
+    let is_small = bytes.len() <= SMALL_BYTES;
+    let found = match is_binary {
+        true if is_small => vec![bytes],
+        true => Vec::new(),
+        false => units(bytes),
+    };
+    for unit in found {
+        let has_space = unit.iter().any(u8::is_ascii_whitespace);
+        if !is_small && (has_space || unit.len() > MAX_VALUE_BYTES) {
+            continue;
+        }
+        let (unit, escape) = unescaped(unit);
+        hidden_unit(
+            &unit,
+            is_binary,
+            layer.hidden_by,
+            &mut |step, bytes, hidden_by| {
+                if budget.spend(bytes.len(), false) {
+                    let escape = escape.map(Cow::Borrowed);
+                    let view = View {
+                        steps: escape.into_iter().chain([step]).collect(),
+                        bytes,
+                        hidden_by,
+                        is_sure: false,
+                        trials: layer.trials.saturating_sub(1),
+                    };
+                    sink(view, budget);
+                }
+            },
+        );
+    }
+}
+
+fn hidden_unit(
+    unit: &[u8],
+    is_binary: bool,
+    by: Hidden,
+    give: &mut dyn FnMut(Cow<'static, str>, Vec<u8>, Hidden),
+) {
+    const MOST_KEYS: usize = 4;
+    if !is_binary {
+        base85(unit, &mut |step, decoded| give(step.into(), decoded, by));
+    }
+    if !by.reversed {
+        let reversed_by = Hidden {
+            reversed: true,
+            ..by
+        };
+        give("reversed".into(), reversed(unit), reversed_by);
+    }
+    if !by.rotated && !is_binary && unit.iter().any(u8::is_ascii_alphabetic) {
+        let rotated_by = Hidden {
+            rotated: true,
+            ..by
+        };
+        give("rot13".into(), rot13(unit), rotated_by);
+    }
+    if !by.xored {
+        let xored_by = Hidden { xored: true, ..by };
+        for key in likely_keys(unit, !is_binary, MOST_KEYS) {
+            let bytes = unit.iter().map(|byte| byte ^ key).collect();
+            give(format!("xor[{key:02x}]").into(), bytes, xored_by);
+        }
+    }
+}
+
+/// A unit with the escapes of JSON undone, if it has any.
+fn unescaped(unit: &[u8]) -> (Cow<'_, [u8]>, Option<&'static str>) {
+    let mut found = None;
+    if unit.contains(&b'\\') {
+        escapes(unit, false, &mut |step, text| {
+            if step == "json" {
+                found = Some(text);
+            }
+        });
+    }
+    match found {
+        Some(text) => (Cow::Owned(text), Some("json")),
+        None => (Cow::Borrowed(unit), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        views(
+            Layer::new(bytes, false),
+            &mut Budget::for_len(bytes.len()),
+            &mut |view, _| {
+                found.push((view.steps.join(" "), view.bytes));
+            },
+        );
+        found
+    }
+
+    #[test]
+    fn a_gzip_member_is_found_anywhere() {
+        // printf 'hello world' | gzip -n | xxd -p
+        let gzip = "1f8b0800000000000003cb48cdc9c95728cf2fca49010085114a0d0b000000";
+        let gzip = data_encoding::HEXLOWER.decode(gzip.as_bytes()).unwrap();
+        let found = all(&[&b"\x0a\x05"[..], &gzip, b"\x08\x01"].concat());
+        let expected = ("gunzip".to_owned(), b"hello world".to_vec());
+        assert!(found.contains(&expected), "{found:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = all(&bytes);
+        }
+
+        #[test]
+        fn any_text_is_survived(text in "[0-9A-Za-z+/=&%:;.,<>\"\\\\ \n-]{0,300}") {
+            let _ = all(text.as_bytes());
+        }
+    }
+}

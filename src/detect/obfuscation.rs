@@ -1,0 +1,160 @@
+//! Values that are hidden without a key worth the name: reversed, ROT13, XOR with one byte.
+
+use crate::detect::fingerprint::Filter;
+use core::ops::Range;
+
+/// Bytes of a value that it is found by: seven differences of neighbours.
+const FOUND_BY: usize = 8;
+const MASK: u64 = (1 << 56) - 1;
+
+/// Text with each ASCII letter moved by thirteen places.
+pub(crate) fn rot13(bytes: &[u8]) -> Vec<u8> {
+    let turn = |byte: &u8| match byte {
+        b'a'..=b'z' => (byte - b'a' + 13) % 26 + b'a',
+        b'A'..=b'Z' => (byte - b'A' + 13) % 26 + b'A',
+        _ => *byte,
+    };
+    bytes.iter().map(turn).collect()
+}
+
+/// Characters, or bytes if they are none, from the end.
+pub(crate) fn reversed(bytes: &[u8]) -> Vec<u8> {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.chars().rev().collect::<String>().into_bytes(),
+        Err(_) => bytes.iter().rev().copied().collect(),
+    }
+}
+
+/// Texts that are found whatever byte they were XORed with: the XOR of neighbours stays the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Differences {
+    texts: Vec<(u64, u32, Vec<u8>)>,
+    filter: Filter,
+}
+
+impl Differences {
+    /// Texts by numbers of the caller's; those that are too short are left out.
+    pub(crate) fn new(texts: impl Iterator<Item = (u32, Vec<u8>)>) -> Self {
+        let mut texts: Vec<_> = texts
+            .filter_map(|(number, text)| Some((key(text.get(..FOUND_BY)?), number, text)))
+            .filter(|(key, ..)| *key != 0)
+            .collect();
+        texts.sort();
+        let filter = Filter::for_keys(texts.iter().map(|(key, ..)| *key));
+        Self { texts, filter }
+    }
+
+    /// Hands every text in some bytes to `sink`, with where it is and the byte, which is never 0.
+    pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(u32, Range<usize>, u8)) {
+        if self.texts.is_empty() {
+            return;
+        }
+        let (mut window, mut last) = (0u64, 0u8);
+        for (at, byte) in bytes.iter().enumerate() {
+            window = (window << 8 | u64::from(byte ^ last)) & MASK;
+            last = *byte;
+            if self.filter.may_hold(window) && at + 1 >= FOUND_BY {
+                self.verify(bytes, at + 1 - FOUND_BY, window, sink);
+            }
+        }
+    }
+
+    #[cold]
+    fn verify(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        window: u64,
+        sink: &mut dyn FnMut(u32, Range<usize>, u8),
+    ) {
+        let first = self.texts.partition_point(|(key, ..)| *key < window);
+        let texts = self.texts.get(first..).unwrap_or_default();
+        for (_, number, text) in texts.iter().take_while(|(key, ..)| *key == window) {
+            let range = start..start + text.len();
+            let Some(found) = bytes.get(range.clone()) else {
+                continue;
+            };
+            let mut keys = found.iter().zip(text).map(|(a, b)| a ^ b);
+            if let Some(key) = keys.next()
+                && key != 0
+                && keys.all(|other| other == key)
+            {
+                sink(*number, range, key);
+            }
+        }
+    }
+}
+
+fn key(text: &[u8]) -> u64 {
+    let pairs = text.iter().zip(text.iter().skip(1));
+    pairs.fold(0, |sum, (a, b)| sum << 8 | u64::from(a ^ b))
+}
+
+/// Bytes that, XORed with `bytes`, might give a text: those that make it printable throughout, the
+/// likeliest first. Of what is text as it is, only those that make it JSON, hex or base64.
+pub(crate) fn likely_keys(bytes: &[u8], is_text: bool, most: usize) -> Vec<u8> {
+    let mut present = [false; 256];
+    for byte in bytes {
+        if let Some(seen) = present.get_mut(usize::from(*byte)) {
+            *seen = true;
+        }
+    }
+    let used: Vec<u8> = (0..=255u8)
+        .zip(present)
+        .filter_map(|(byte, is_used)| is_used.then_some(byte))
+        .collect();
+    let score = |key: u8| {
+        let all = |is: &dyn Fn(u8) -> bool| used.iter().all(|byte| is(byte ^ key));
+        let first = bytes.first().map(|byte| byte ^ key);
+        if all(&|b| b.is_ascii_hexdigit()) {
+            Some(0)
+        } else if matches!(first, Some(b'{' | b'[' | b'<'))
+            && all(&|b| b.is_ascii_graphic() || b == b' ')
+        {
+            Some(1)
+        } else if all(&|b| b.is_ascii_alphanumeric() || b"+/=-_".contains(&b)) {
+            Some(2)
+        } else {
+            (!is_text && all(&|b| b.is_ascii_graphic() || b" \r\n\t".contains(&b))).then_some(3)
+        }
+    };
+    let mut keys: Vec<(u8, u8)> = (1..=255)
+        .filter_map(|key| Some((score(key)?, key)))
+        .collect();
+    keys.sort_unstable();
+    keys.into_iter().take(most).map(|(_, key)| key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_under_any_byte() {
+        let text = b"490154203237518";
+        let known = Differences::new(std::iter::once((7, text.to_vec())));
+        for key in 0..=255u8 {
+            let mut bytes = vec![1, 2, 3];
+            bytes.extend(text.iter().map(|byte| byte ^ key));
+            let mut found = Vec::new();
+            known.search(&bytes, &mut |number, range, key| {
+                found.push((number, range, key))
+            });
+            let expected = if key == 0 {
+                vec![]
+            } else {
+                vec![(7, 3..18, key)]
+            };
+            assert_eq!(found, expected);
+        }
+        known.search(b"490154", &mut |_, _, _| panic!("found in too little"));
+    }
+
+    #[test]
+    fn keys_that_make_text() {
+        let hidden: Vec<u8> = b"{\"imei\":1}".iter().map(|byte| byte ^ 0x5a).collect();
+        assert!(likely_keys(&hidden, false, 8).contains(&0x5a));
+        assert_eq!(rot13(b"Hello 1"), b"Uryyb 1");
+        assert_eq!(reversed("aé".as_bytes()), "éa".as_bytes());
+    }
+}
