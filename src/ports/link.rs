@@ -28,8 +28,14 @@ pub trait LinkReader: Send {
 
 /// The sending half.
 pub trait LinkWriter: Send {
-    /// Sends one packet whole, with or without its checksum.
+    /// Sends one packet whole, with or without its checksum. It may be kept back until
+    /// [`Self::flush`], so that small packets leave together.
     fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>>;
+
+    /// Sends what was kept back. A link that keeps nothing has nothing to do.
+    fn flush(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(core::future::ready(Ok(())))
+    }
 }
 
 /// Both halves of a link.

@@ -4,7 +4,7 @@
 use crate::ports::BoxFuture;
 use crate::ports::link::{Endpoints, Link, LinkError, LinkReader, LinkWriter};
 use crate::wire::adb::packet::{MAX_PAYLOAD, Packet, PacketDecoder, Sums};
-use bytes::Buf;
+use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -20,7 +20,10 @@ where
     let decoder = PacketDecoder::new(MAX_PAYLOAD);
     Link {
         reader: Box::new(PacketReader { reader, decoder }),
-        writer: Box::new(PacketWriter { writer }),
+        writer: Box::new(PacketWriter {
+            writer,
+            kept: BytesMut::new(),
+        }),
         endpoints,
     }
 }
@@ -76,16 +79,31 @@ impl<R: AsyncRead + Send + Unpin> LinkReader for PacketReader<R> {
     }
 }
 
+/// Small packets are gathered up to so many bytes; a larger one is not copied.
+const GATHERED: usize = 16 * 1024;
+
 struct PacketWriter<W> {
     writer: W,
+    kept: BytesMut,
 }
 
 impl<W: AsyncWrite + Send + Unpin> LinkWriter for PacketWriter<W> {
     fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>> {
         Box::pin(async move {
-            let header = packet.header(sums);
-            let mut bytes = Buf::chain(header.as_slice(), packet.payload);
+            if self.kept.len() + packet.len_bytes() <= GATHERED {
+                packet.emit(sums, &mut self.kept);
+                return Ok(());
+            }
+            self.kept.extend_from_slice(&packet.header(sums));
+            let mut bytes = Buf::chain(self.kept.split(), packet.payload);
             let sent = self.writer.write_all_buf(&mut bytes).await;
+            sent.map_err(LinkError::Io)
+        })
+    }
+
+    fn flush(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(async move {
+            let sent = self.writer.write_all_buf(&mut self.kept).await;
             sent.map_err(LinkError::Io)?;
             self.writer.flush().await.map_err(LinkError::Io)
         })
@@ -116,5 +134,9 @@ impl LinkWriter for ObservedWriter {
     fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>> {
         (self.observer)(Direction::Out, packet.len_bytes());
         self.writer.send(packet, sums)
+    }
+
+    fn flush(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        self.writer.flush()
     }
 }

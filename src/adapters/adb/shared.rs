@@ -18,6 +18,9 @@ use tokio::sync::Notify;
 /// Pieces below so many bytes are copied, others are passed on.
 const SMALL: usize = 4096;
 
+/// Bytes after which the link is flushed though more wait.
+const MAX_KEPT: usize = 16 * 1024;
+
 /// Bytes that crossed a link, headers included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -40,8 +43,8 @@ pub(super) struct State {
     pub(super) connection: Connection,
     mailboxes: BTreeMap<u32, Mailbox>,
     lost: Option<TransportError>,
-    /// The stream whose data the link is busy with.
-    in_flight: Option<u32>,
+    /// Streams whose data the link is busy with, once for each packet.
+    in_flight: Vec<u32>,
 }
 
 /// How far a stream has come.
@@ -127,7 +130,7 @@ impl Shared {
                 connection: Connection::new(config),
                 mailboxes: BTreeMap::new(),
                 lost: None,
-                in_flight: None,
+                in_flight: Vec::new(),
             }),
             outgoing: Notify::new(),
             bytes_in: AtomicU64::new(0),
@@ -200,18 +203,35 @@ impl Shared {
     }
 
     async fn send_all(&self, mut writer: Box<dyn LinkWriter>) -> TransportError {
+        // Packets that the link may have kept back, and their size.
+        let mut kept = Vec::new();
+        let mut kept_bytes = 0;
         loop {
-            let Some((packet, sums)) = self.lock().next_packet() else {
-                self.outgoing.notified().await;
-                continue;
-            };
-            let len = u64::try_from(packet.len_bytes()).unwrap_or(u64::MAX);
-            let (command, id) = (packet.command, packet.arg0);
-            if let Err(error) = writer.send(packet, sums).await {
-                return of_link(&error);
+            let next = self.lock().next_packet();
+            let is_idle = next.is_none();
+            if let Some((packet, sums)) = next {
+                let len = packet.len_bytes();
+                kept.push((packet.command, packet.arg0));
+                kept_bytes += len;
+                if let Err(error) = writer.send(packet, sums).await {
+                    return of_link(&error);
+                }
+                let len = u64::try_from(len).unwrap_or(u64::MAX);
+                self.bytes_out.fetch_add(len, Ordering::Relaxed);
             }
-            self.bytes_out.fetch_add(len, Ordering::Relaxed);
-            self.lock().sent(command, id);
+            if is_idle && kept.is_empty() {
+                self.outgoing.notified().await;
+                // What answers the same event is written meanwhile, and leaves with it.
+                tokio::task::yield_now().await;
+            } else if is_idle || kept_bytes >= MAX_KEPT {
+                if let Err(error) = writer.flush().await {
+                    return of_link(&error);
+                }
+                kept_bytes = 0;
+                let mut state = self.lock();
+                kept.drain(..)
+                    .for_each(|(command, id)| state.sent(command, id));
+            }
         }
     }
 }
@@ -305,7 +325,7 @@ impl State {
             return Poll::Ready(ending);
         }
         let is_sent = self.connection.unsent(stream) == 0;
-        if is_sent && self.in_flight != Some(stream.number()) {
+        if is_sent && !self.in_flight.contains(&stream.number()) {
             return Poll::Ready(Ok(()));
         }
         self.wait_to_write(stream, cx);
@@ -358,18 +378,21 @@ impl State {
 
     fn next_packet(&mut self) -> Option<(Packet, Sums)> {
         let packet = self.connection.poll_packet();
-        self.in_flight = match &packet {
-            Some(packet) if packet.command == Command::Write => Some(packet.arg0),
-            _ => None,
-        };
         let packet = packet?;
+        if packet.command == Command::Write {
+            self.in_flight.push(packet.arg0);
+        }
         let sums = self.connection.sums(&packet);
         Some((packet, sums))
     }
 
     /// The link has taken a packet.
     fn sent(&mut self, command: Command, id: u32) {
-        self.in_flight = None;
+        if command == Command::Write
+            && let Some(at) = self.in_flight.iter().position(|busy| *busy == id)
+        {
+            self.in_flight.swap_remove(at);
+        }
         let Some(mailbox) = self.mailboxes.get_mut(&id) else {
             return;
         };

@@ -367,11 +367,14 @@ async fn a_flush_with_nothing_written_is_done() {
         far.reader.receive().await.unwrap();
         let banner = Packet::new(Command::Connect, 0x0100_0001, 4096, "device::".into());
         far.writer.send(banner, Sums::Sent).await.unwrap();
+        far.writer.flush().await.unwrap();
         let open = far.reader.receive().await.unwrap();
         let okay = Packet::bare(Command::Okay, 1, open.arg0);
         far.writer.send(okay, Sums::Sent).await.unwrap();
+        far.writer.flush().await.unwrap();
         let write = Packet::new(Command::Write, 1, open.arg0, "x".into());
         far.writer.send(write, Sums::Sent).await.unwrap();
+        far.writer.flush().await.unwrap();
         far
     });
     let transport = attach(of(near)).await.unwrap();
@@ -412,6 +415,7 @@ async fn every_wait_ends() {
     let (near, mut far) = in_process::pair();
     let banner = Packet::new(Command::Connect, 0x0100_0001, 4096, "device::".into());
     far.writer.send(banner, Sums::Sent).await.unwrap();
+    far.writer.flush().await.unwrap();
     let clock = Arc::new(Switched::default());
     let transport = connect(near, host(), clock.clone()).await.unwrap();
     clock.stop();
