@@ -1,5 +1,6 @@
 //! An error that knows its exit code and what to do about it.
 
+use crate::base::causes::causes;
 use crate::base::text::printable;
 use crate::cli::exit_code::Exit;
 use crate::cli::terminal::Terminal;
@@ -57,15 +58,7 @@ impl std::error::Error for Rejection {}
 
 /// An error and its causes in one line: `cannot read `x`: no such file`.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let text = cause.to_string();
-        // Some libraries repeat their source in their own message.
-        if !parts.last().is_some_and(|last| last.ends_with(&text)) {
-            parts.push(text);
-        }
-    }
-    parts.join(": ")
+    causes(&**error)
 }
 
 /// Tells the operator what went wrong, and how the process ends. A handset's words may be in it.

@@ -1,7 +1,7 @@
 //! One variant on one handset, from the first log line to the last undo:
 //!
-//! setup → toggles off → settle → collectors on → mark → toggles on → (mark → step → settle)… →
-//! mark → collectors off → undo → analysis.
+//! setup → toggles off → settle → collectors on → settle → (mark → toggle on → settle)… →
+//! (mark → step → settle)… → mark → collectors off → undo → analysis.
 //!
 //! A toggle is switched off before the window, so that what it stops is not seen in it, and on
 //! within it, so that what it starts is.
