@@ -1,4 +1,5 @@
-//! The stock adb, client and server, against our adbd: Debian's own (29) and its backports' (34).
+//! The stock adb, client and server, against our adbd: Debian's own (29), its backports' (34) and Google's
+//! (36).
 //! Each test has an adb server of its own, on a port of its own, and ends only that one.
 
 #![expect(
@@ -35,6 +36,8 @@ enum Release {
     Adb29,
     /// Of its backports.
     Adb34,
+    /// Google's own, from a Python package.
+    Adb36,
 }
 
 impl Release {
@@ -44,6 +47,9 @@ impl Release {
             Self::Adb34 => std::env::var_os("PHONEHOME_ADB_34")
                 .map(PathBuf::from)
                 .ok_or("PHONEHOME_ADB_34 does not say where adb 34 is"),
+            Self::Adb36 => std::env::var_os("PHONEHOME_ADB_36")
+                .map(PathBuf::from)
+                .ok_or("PHONEHOME_ADB_36 does not say where adb 36 is"),
         }
     }
 }
@@ -440,68 +446,46 @@ fn an_owner_is_asked(release: Release) {
     }
 }
 
-#[test]
-fn adb_29_asks_the_owner() {
-    an_owner_is_asked(Release::Adb29);
+/// The tests, once for each release: `adb_29::asks_the_owner`.
+macro_rules! with_each_adb {
+    ($($module:ident: $release:ident),*) => {$(
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn asks_the_owner() {
+                an_owner_is_asked(Release::$release);
+            }
+
+            #[test]
+            fn runs_commands_on_android_14() {
+                with(Release::$release, NEW, commands_on_android_14);
+            }
+
+            #[test]
+            fn reads_logs_of_android_14_and_runs_eight_shells() {
+                with(Release::$release, NEW, |bench| {
+                    logs_on_android_14(bench);
+                    eight_shells_at_once(bench);
+                });
+            }
+
+            #[test]
+            fn moves_files_to_and_from_android_14() {
+                with(Release::$release, NEW, files_on_android_14);
+            }
+
+            #[test]
+            fn is_root_on_android_14() {
+                with(Release::$release, NEW, root_on_android_14);
+            }
+
+            #[test]
+            fn finds_the_redmi_of_its_time() {
+                with(Release::$release, OLD, the_redmi_of_its_time);
+            }
+        }
+    )*};
 }
 
-#[test]
-fn adb_34_asks_the_owner() {
-    an_owner_is_asked(Release::Adb34);
-}
-
-#[test]
-fn adb_29_runs_commands_on_android_14() {
-    with(Release::Adb29, NEW, commands_on_android_14);
-}
-
-#[test]
-fn adb_34_runs_commands_on_android_14() {
-    with(Release::Adb34, NEW, commands_on_android_14);
-}
-
-#[test]
-fn adb_29_reads_logs_of_android_14_and_runs_eight_shells() {
-    with(Release::Adb29, NEW, |bench| {
-        logs_on_android_14(bench);
-        eight_shells_at_once(bench);
-    });
-}
-
-#[test]
-fn adb_34_reads_logs_of_android_14_and_runs_eight_shells() {
-    with(Release::Adb34, NEW, |bench| {
-        logs_on_android_14(bench);
-        eight_shells_at_once(bench);
-    });
-}
-
-#[test]
-fn adb_29_moves_files_to_and_from_android_14() {
-    with(Release::Adb29, NEW, files_on_android_14);
-}
-
-#[test]
-fn adb_34_moves_files_to_and_from_android_14() {
-    with(Release::Adb34, NEW, files_on_android_14);
-}
-
-#[test]
-fn adb_29_is_root_on_android_14() {
-    with(Release::Adb29, NEW, root_on_android_14);
-}
-
-#[test]
-fn adb_34_is_root_on_android_14() {
-    with(Release::Adb34, NEW, root_on_android_14);
-}
-
-#[test]
-fn adb_29_finds_the_redmi_of_its_time() {
-    with(Release::Adb29, OLD, the_redmi_of_its_time);
-}
-
-#[test]
-fn adb_34_finds_the_redmi_of_its_time() {
-    with(Release::Adb34, OLD, the_redmi_of_its_time);
-}
+with_each_adb!(adb_29: Adb29, adb_34: Adb34, adb_36: Adb36);
