@@ -1,14 +1,13 @@
 //! The device side of a connection: greets a host, asks it to prove itself where configured, and
 //! hands its opens to [`Services`]. What the services do is not known here.
 
-use crate::adapters::adb::shared::{Phase, Shared};
-use crate::adapters::adb::stream::AdbStream;
-use crate::ports::BoxFuture;
+use crate::adapters::adb::services::{self, Services};
+use crate::adapters::adb::shared::Shared;
 use crate::ports::link::Link;
 use crate::ports::transport::TransportError;
 use crate::wire::adb::auth::PublicKey;
 use crate::wire::adb::connection::{Config, Limits, Side};
-use crate::wire::adb::event::{Event, StreamId};
+use crate::wire::adb::event::Event;
 use crate::wire::adb::handshake::TOKEN_LEN;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -43,18 +42,6 @@ pub enum Owner {
     Allows,
     /// Taps "Deny", or does not look: the host cannot tell.
     Ignores,
-}
-
-/// What runs behind an accepted stream. It owns the stream; when it returns the stream is closed.
-pub type ServiceBody = Box<dyn FnOnce(AdbStream) -> BoxFuture<'static, ()> + Send>;
-
-/// The services of a handset.
-pub trait Services: Send + Sync {
-    /// Decides about an open: the body that will serve it, or `None` to refuse. Must not block.
-    ///
-    /// A body runs in a task of its own. When the host leaves, its stream's next read or write
-    /// fails and [`AdbStream::closed`] returns; the body is not cancelled.
-    fn open(&self, service: &str) -> Option<ServiceBody>;
 }
 
 /// Serves one host until its link ends. Dropping the future ends the connection.
@@ -119,7 +106,9 @@ impl HostSession {
             Event::PublicKeyOffered { text } if self.owner_allows(&text) => {
                 self.shared.with(|state| state.connection.accept());
             }
-            Event::OpenRequested { stream, service } => self.open(stream, &service),
+            Event::OpenRequested { stream, service } => {
+                services::answer(&self.shared, &*self.services, stream, &service);
+            }
             _ => {}
         }
     }
@@ -143,18 +132,5 @@ impl HostSession {
     fn owner_allows(&self, text: &str) -> bool {
         let owner = self.auth.as_ref().map(|auth| auth.owner);
         owner == Some(Owner::Allows) && PublicKey::parse(text).is_ok()
-    }
-
-    fn open(&self, stream: StreamId, service: &str) {
-        let Some(body) = self.services.open(service) else {
-            self.shared.with(|state| state.connection.refuse(stream));
-            return;
-        };
-        self.shared.with(|state| {
-            state.install(stream, Phase::Open);
-            state.connection.serve(stream);
-        });
-        let stream = AdbStream::new(Arc::clone(&self.shared), stream, None);
-        tokio::spawn(body(stream));
     }
 }

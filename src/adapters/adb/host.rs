@@ -1,7 +1,9 @@
 //! The host side of a connection: connects over a link, proves itself, opens services. It starts no
 //! adb server, lists nothing and retries nothing.
 
-use crate::adapters::adb::shared::{Phase, Shared, Traffic};
+use crate::adapters::adb::peer;
+use crate::adapters::adb::services::{self, Services};
+use crate::adapters::adb::shared::{Shared, Traffic};
 use crate::adapters::adb::stream::{AdbStream, Lifeline};
 use crate::base::text::printable;
 use crate::ports::BoxFuture;
@@ -49,6 +51,8 @@ pub struct HostConfig {
     pub open_timeout: Duration,
     /// Called once when the handset waits for its owner to allow this computer.
     pub on_owner_wanted: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// What the handset may open here (reversed ports); `None` refuses everything.
+    pub services: Option<Arc<dyn Services>>,
 }
 
 impl HostConfig {
@@ -62,6 +66,7 @@ impl HostConfig {
             owner_timeout: Duration::from_secs(30),
             open_timeout: Duration::from_secs(10),
             on_owner_wanted: None,
+            services: None,
         }
     }
 }
@@ -111,6 +116,7 @@ pub async fn connect(
     let shared = Shared::new(Config {
         side: Side::Host {
             keys: config.signers.len(),
+            serves: config.services.is_some(),
         },
         version: VERSION_SKIP_CHECKSUM,
         max_payload: MAX_PAYLOAD,
@@ -152,34 +158,11 @@ impl AdbTransport {
 
     /// Opens a service as [`Transport::open`] does, unboxed.
     pub async fn open_stream(&self, service: &str) -> Result<AdbStream, TransportError> {
-        let stream = self.request(service)?;
-        let limit = self.open_timeout;
-        let opening = stream.leaves(Phase::Opening);
-        match within(&*self.clock, limit, "a service to open", opening).await?? {
-            Phase::Refused => Err(TransportError::Refused {
-                service: shown(service),
-                detail: None,
-            }),
-            // A stream that was opened and closed at once has its bytes still to be read.
-            _ => Ok(stream),
-        }
-    }
-
-    fn request(&self, service: &str) -> Result<AdbStream, TransportError> {
-        let opened = self.shared.with(|state| {
-            if let Some(error) = state.lost() {
-                return Err(error.clone());
-            }
-            let opened = state.connection.open(service);
-            let id = opened.map_err(|source| TransportError::CannotOpen {
-                service: shown(service),
-                source,
-            })?;
-            state.install(id, Phase::Opening);
-            Ok(id)
-        })?;
         let lifeline = Some(Arc::clone(&self.lifeline));
-        Ok(AdbStream::new(Arc::clone(&self.shared), opened, lifeline))
+        let stream = peer::request(&self.shared, service, lifeline)?;
+        let limit = self.open_timeout;
+        let opening = peer::accepted(stream, service);
+        within(&*self.clock, limit, "a service to open", opening).await?
     }
 }
 
@@ -218,7 +201,7 @@ fn spawn_driver(
     Arc::new(Lifeline(task.abort_handle()))
 }
 
-fn handle(shared: &Shared, config: &HostConfig, stage: &watch::Sender<Stage>, event: Event) {
+fn handle(shared: &Arc<Shared>, config: &HostConfig, stage: &watch::Sender<Stage>, event: Event) {
     match event {
         Event::SignatureWanted { key, token } => {
             let signature = config.signers.get(key).map(|signer| signer.sign(&token));
@@ -238,6 +221,11 @@ fn handle(shared: &Shared, config: &HostConfig, stage: &watch::Sender<Stage>, ev
         },
         Event::Connected(agreement) => {
             stage.send_replace(Stage::Connected(agreement.banner));
+        }
+        Event::OpenRequested { stream, service } => {
+            if let Some(services) = &config.services {
+                services::answer(shared, &**services, stream, &service);
+            }
         }
         _ => {}
     }
@@ -273,9 +261,4 @@ async fn await_banner(
             reason: "the connection was dropped".to_owned(),
         }),
     }
-}
-
-/// A service's name as errors show it.
-fn shown(service: &str) -> String {
-    printable(service, 200).into_owned()
 }

@@ -3,12 +3,16 @@
 mod device;
 mod framing;
 mod host;
+mod peer;
+mod services;
 mod shared;
 mod stream;
 
-pub use device::{AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, serve};
+pub use device::{AuthorisedKeys, DeviceConfig, Owner, serve};
 pub use framing::{Direction, Observer, link_over, observed};
 pub use host::{AdbTransport, HostConfig, connect};
+pub use peer::Peer;
+pub use services::{ServiceBody, Services};
 pub use shared::Traffic;
 pub use stream::AdbStream;
 

@@ -34,6 +34,8 @@ pub struct Traffic {
 pub(super) struct Shared {
     state: Mutex<State>,
     outgoing: Notify,
+    /// Wakes those who wait for the end.
+    ended: Notify,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
@@ -133,6 +135,7 @@ impl Shared {
                 in_flight: Vec::new(),
             }),
             outgoing: Notify::new(),
+            ended: Notify::new(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
         })
@@ -160,6 +163,17 @@ impl Shared {
         let mut state = self.lock();
         state.lost.get_or_insert(error);
         state.mailboxes.values_mut().for_each(Mailbox::wake);
+        drop(state);
+        self.ended.notify_waiters();
+    }
+
+    /// Returns when the connection is lost.
+    pub(super) async fn gone(&self) {
+        // Made before the look, so that no end falls in between.
+        let ended = self.ended.notified();
+        if self.lock().lost.is_none() {
+            ended.await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

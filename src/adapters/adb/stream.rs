@@ -1,6 +1,7 @@
 //! `AdbStream`: one open service as a tokio byte stream with back-pressure. The peer is told to go
 //! on only when its bytes were read here.
 
+use crate::adapters::adb::peer::Peer;
 use crate::adapters::adb::shared::{Phase, Shared, State};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::event::StreamId;
@@ -52,6 +53,12 @@ impl AdbStream {
     /// Do not read the stream while waiting here: one of both would not be woken.
     pub async fn closed(&mut self) {
         let _ = self.leaves(Phase::Open).await;
+    }
+
+    /// The other side of the stream's connection, to open further streams to.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        Peer(Arc::clone(&self.shared))
     }
 
     /// Waits until the stream's phase is another than `phase`.

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 mod handshake;
+mod opening;
 
 /// Services for tests.
 struct TestServices {
@@ -98,6 +99,7 @@ impl Services for TestServices {
             "flood" => body(flood, argument),
             "hang" => counted(hang, &self.ended),
             "last" => counted(last, &self.ended),
+            "back" => body(opening::back, argument),
             _ => return None,
         })
     }

@@ -19,6 +19,8 @@ pub enum Side {
     Host {
         /// How many keys there are to sign a token with.
         keys: usize,
+        /// Whether the handset may open streams too, as reversed ports do.
+        serves: bool,
     },
     /// Is greeted, serves.
     Device {
@@ -352,7 +354,8 @@ impl Connection {
         let (credit, debt) = self.flow(Some(packet.arg1));
         let is_mistaken = (packet.arg1 != 0) != (debt.offered() != 0);
         let is_full = self.streams.len() >= self.config.limits.max_streams;
-        if is_mistaken || is_full || matches!(self.config.side, Side::Host { .. }) {
+        let serves = !matches!(self.config.side, Side::Host { serves: false, .. });
+        if is_mistaken || is_full || !serves {
             self.control
                 .push_back(Packet::bare(Command::Close, 0, remote));
             return;
@@ -519,14 +522,26 @@ mod tests {
     }
 
     fn online_delayed() -> (Connection, Connection) {
-        let mut host = Connection::new(delayed(Side::Host { keys: 0 }, 4096));
+        let mut host = Connection::new(delayed(
+            Side::Host {
+                keys: 0,
+                serves: false,
+            },
+            4096,
+        ));
         let mut device = Connection::new(delayed(Side::Device { auth: false }, 4096));
         settle(&mut host, &mut device);
         (host, device)
     }
 
     fn host() -> Connection {
-        Connection::new(config(Side::Host { keys: 0 }, 4096))
+        Connection::new(config(
+            Side::Host {
+                keys: 0,
+                serves: false,
+            },
+            4096,
+        ))
     }
 
     fn device() -> Connection {
@@ -591,7 +606,13 @@ mod tests {
 
     #[test]
     fn agrees_on_the_lower_version_and_payload() {
-        let mut host = Connection::new(config(Side::Host { keys: 0 }, 1 << 20));
+        let mut host = Connection::new(config(
+            Side::Host {
+                keys: 0,
+                serves: false,
+            },
+            1 << 20,
+        ));
         let mut old = config(Side::Device { auth: false }, 4096);
         old.version = 0x0100_0000;
         let mut device = Connection::new(old);
@@ -616,7 +637,13 @@ mod tests {
 
     #[test]
     fn a_host_signs_with_each_key_and_then_offers_the_public_one() {
-        let mut host = Connection::new(config(Side::Host { keys: 2 }, 4096));
+        let mut host = Connection::new(config(
+            Side::Host {
+                keys: 2,
+                serves: false,
+            },
+            4096,
+        ));
         assert_eq!(host.open("x"), Err(OpenError::NotConnected));
         packets(&mut host);
         let challenge = Packet::new(Command::Auth, 1, 0, Bytes::copy_from_slice(&TOKEN));
@@ -762,7 +789,13 @@ mod tests {
         let (_, mut device) = online_delayed();
         handle(&mut device, Command::Open, 7, 0, "x");
         assert_eq!(packets(&mut device), [Packet::bare(Command::Close, 0, 7)]);
-        let mut host = Connection::new(delayed(Side::Host { keys: 0 }, 4096));
+        let mut host = Connection::new(delayed(
+            Side::Host {
+                keys: 0,
+                serves: false,
+            },
+            4096,
+        ));
         let mut device = self::device();
         settle(&mut host, &mut device);
         opened(&mut host, &mut device);
@@ -785,6 +818,43 @@ mod tests {
                 assert_eq!(side.sums(&greeting), Sums::Sent);
             }
         }
+    }
+
+    #[test]
+    fn a_handset_opens_streams_where_the_host_serves() {
+        let asked = |serves| {
+            let mut host = Connection::new(config(Side::Host { keys: 0, serves }, 4096));
+            let mut device = device();
+            settle(&mut host, &mut device);
+            let theirs = device.open("tcp:80").unwrap();
+            let (asked, refused) = settle(&mut host, &mut device);
+            (host, device, theirs, asked, refused)
+        };
+        let (.., theirs, none, refused) = asked(false);
+        assert_eq!(none, []);
+        assert_eq!(refused, [Event::Refused { stream: theirs }]);
+
+        let (mut host, mut device, theirs, asked, _) = asked(true);
+        let [Event::OpenRequested { stream, service }] = &asked[..] else {
+            panic!("{asked:?}");
+        };
+        assert_eq!(service, "tcp:80");
+        host.serve(*stream);
+        let (_, answered) = settle(&mut host, &mut device);
+        assert_eq!(answered, [Event::Opened { stream: theirs }]);
+        assert_eq!(device.write(theirs, b"up"), 2);
+        let (received, _) = settle(&mut host, &mut device);
+        assert!(received.contains(&Event::Received {
+            stream: *stream,
+            bytes: Bytes::from_static(b"up")
+        }));
+        host.close(*stream);
+        let (_, closed) = settle(&mut host, &mut device);
+        assert!(
+            closed.contains(&Event::Closed { stream: theirs }),
+            "{closed:?}"
+        );
+        assert_eq!((host.stream_count(), device.stream_count()), (0, 0));
     }
 
     #[test]
@@ -965,7 +1035,7 @@ mod tests {
                 let banner = Bytes::from_static(b"x::features=delayed_ack");
                 received.insert(0, Packet::new(Command::Connect, 0x0100_0001, 4096, banner));
             }
-            for side in [Side::Host { keys: 1 }, Side::Device { auth }] {
+            for side in [Side::Host { keys: 1, serves: false }, Side::Device { auth }] {
                 let mut connection = Connection::new(delayed(side, 4096));
                 for packet in &received {
                     if connection.handle_packet(packet.clone()).is_err() {
@@ -994,7 +1064,7 @@ mod tests {
                 ..if is_delayed { delayed(side, max_payload) } else { config(side, max_payload) }
             };
             let (mut host, mut device) = (
-                Connection::new(with(Side::Host { keys: 0 }, 256)),
+                Connection::new(with(Side::Host { keys: 0, serves: false }, 256)),
                 Connection::new(with(Side::Device { auth: false }, 300)),
             );
             settle(&mut host, &mut device);

@@ -125,7 +125,7 @@ impl Handshake {
         packet: Packet,
     ) -> Result<Option<Event>, ConnectionError> {
         match (config.side, packet.arg0) {
-            (Side::Host { keys }, AUTH_TOKEN) => self.handle_token(keys, &packet.payload),
+            (Side::Host { keys, .. }, AUTH_TOKEN) => self.handle_token(keys, &packet.payload),
             (Side::Device { .. }, AUTH_SIGNATURE) => self.handle_signature(packet.payload),
             (Side::Device { .. }, AUTH_PUBLIC_KEY) => Ok(self.handle_public_key(&packet.payload)),
             _ => Ok(None),
