@@ -117,6 +117,38 @@ fn an_adb_server_that_does_not_run() {
     assert!(ended.stdout.contains("adb server"), "{}", ended.stdout);
 }
 
+/// One clear error, where adb itself fails later or not at all; only where a server is needed.
+#[test]
+fn a_variable_that_names_no_adb_server() {
+    let bench = Bench::new();
+    bench.file("scenario.yaml", VALID);
+    let cases = [
+        ("ADB_SERVER_SOCKET", "tcp:localhost"),
+        ("ADB_SERVER_SOCKET", "udp:5037"),
+        ("ADB_SERVER_SOCKET", "localfilesystem:"),
+        ("ANDROID_ADB_SERVER_PORT", "65536"),
+        ("ANDROID_ADB_SERVER_ADDRESS", "a b"),
+    ];
+    let mut shown = String::new();
+    for (name, value) in cases {
+        let mut program = bench.program();
+        program
+            .env_remove("ANDROID_ADB_SERVER_PORT")
+            .env(name, value);
+        let arguments = ["audit", "scenario.yaml", "--handset", "server:0123"];
+        let ended = Ended::new(program.args(arguments).output().unwrap());
+        let _ = write!(shown, "{name}={value}\n{}", transcript(&bench, &ended));
+        assert!(!bench.path("runs").exists(), "nothing may be written");
+    }
+    insta::assert_snapshot!(shown);
+    let ended = bench
+        .program()
+        .env("ADB_SERVER_SOCKET", "nonsense")
+        .args(["scenario", "check", "scenario.yaml"])
+        .output();
+    Ended::new(ended.unwrap()).expect_code(0);
+}
+
 #[test]
 fn a_report_that_cannot_be_written_hides_no_other() {
     let bench = Bench::new();

@@ -1,5 +1,6 @@
 //! The host's RSA key, in the files that adb itself uses (`~/.android/adbkey`, `adbkey.pub`): read,
-//! or created once. Never overwrites a key; reads no environment.
+//! or created once; and the keys that `ADB_VENDOR_KEYS` names. Never overwrites a key; reads no
+//! environment.
 
 use crate::ports::signer::Signer;
 use crate::wire::adb::auth::{self, PublicKey};
@@ -151,6 +152,54 @@ impl AdbKey {
     }
 }
 
+/// The most keys that are read from one folder.
+const MAX_KEYS: usize = 1000;
+
+/// The keys that `ADB_VENDOR_KEYS` names, each once, and why others cannot be used. As adb has it, a
+/// folder stands for every `*.adb_key` in it (and not below), and a bad key spoils no other.
+#[must_use]
+pub fn load_vendor_keys(paths: &[PathBuf], name: &str) -> (Vec<AdbKey>, Vec<AdbKeyError>) {
+    let (mut keys, mut errors): (Vec<AdbKey>, Vec<AdbKeyError>) = (Vec::new(), Vec::new());
+    for path in paths {
+        let files = if path.is_dir() {
+            keys_in(path)
+        } else {
+            Ok(vec![path.clone()])
+        };
+        let files = files.unwrap_or_else(|error| {
+            errors.push(error);
+            Vec::new()
+        });
+        for file in files {
+            match AdbKey::load(&file, name) {
+                Ok(key) if keys.iter().any(|other| other.public() == key.public()) => {}
+                Ok(key) => keys.push(key),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    (keys, errors)
+}
+
+/// The key files of a folder, sorted.
+fn keys_in(folder: &Path) -> Result<Vec<PathBuf>, AdbKeyError> {
+    let refuse = |source| AdbKeyError::Io {
+        action: "list",
+        path: folder.to_owned(),
+        source,
+    };
+    let is_key = |path: &PathBuf| path.extension().is_some_and(|end| end == "adb_key");
+    let entries = fs::read_dir(folder).map_err(refuse)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let keys = paths.filter(|path| path.as_ref().map_or(true, is_key));
+    let mut keys = keys
+        .take(MAX_KEYS)
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(refuse)?;
+    keys.sort();
+    Ok(keys)
+}
+
 impl Signer for AdbKey {
     fn sign(&self, token: &[u8; 20]) -> Vec<u8> {
         let scheme = Pkcs1v15Sign::new::<sha1::Sha1>();
@@ -243,6 +292,31 @@ mod tests {
         fs::write(&path, "another").unwrap();
         assert!(!key.save(&path).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "another");
+    }
+
+    /// AOSP `client/auth.cpp`, `load_keys`.
+    #[test]
+    fn a_folder_of_vendor_keys_is_every_adb_key_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("b.adb_key", PRIVATE);
+        write("a.adb_key", "nonsense");
+        write("readme.txt", "no key either");
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        write("deep/c.adb_key", "is not looked at");
+        let missing = folder.path().join("missing");
+        let again = folder.path().join("b.adb_key");
+        let paths = [folder.path().to_owned(), missing.clone(), again];
+        let (keys, errors) = load_vendor_keys(&paths, "@unknown");
+        let public: Vec<String> = keys.iter().map(Signer::public_key).collect();
+        assert_eq!(public, [PUBLIC]);
+        let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let bad = folder.path().join("a.adb_key");
+        let expected = [
+            format!("`{}` holds no RSA private key in PEM", bad.display()),
+            format!("cannot read `{}`", missing.display()),
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The process's environment, read once. Everything else is handed what it needs from here.
 
+use crate::cli::error::Rejection;
+use crate::wire::adb::server::address::{AddressError, ServerAddress};
 use std::env;
 use std::path::PathBuf;
 
@@ -10,8 +12,9 @@ pub(crate) struct Environment {
     pub(crate) home: Option<PathBuf>,
     /// `ANDROID_SERIAL`: the handset when no `--handset` is given.
     pub(crate) serial: Option<String>,
-    /// `ADB_SERVER_SOCKET` (`tcp:HOST:PORT`), or `ANDROID_ADB_SERVER_PORT` on this host.
-    pub(crate) adb_server: String,
+    /// `ADB_SERVER_SOCKET`, or else `ANDROID_ADB_SERVER_ADDRESS` and `ANDROID_ADB_SERVER_PORT`; an
+    /// error is told when a server is needed.
+    adb_server: Result<ServerAddress, BadVariable>,
     /// `ADB_VENDOR_KEYS`: more private keys, separated by colons.
     pub(crate) vendor_keys: Vec<PathBuf>,
     /// `NO_COLOR` is set and not empty.
@@ -20,28 +23,45 @@ pub(crate) struct Environment {
     pub(crate) columns: Option<u16>,
 }
 
+/// A variable that holds nothing it can mean.
+#[derive(Clone, Debug)]
+struct BadVariable {
+    name: &'static str,
+    error: AddressError,
+}
+
 impl Environment {
+    /// Where the adb server listens.
+    pub(crate) fn adb_server(&self) -> Result<ServerAddress, Rejection> {
+        self.adb_server
+            .clone()
+            .map_err(|BadVariable { name, error }| {
+                Rejection::usage(format!("{name} says where no adb server can be: {error}"))
+                    .hint(format!("unset {name}, or correct it"))
+            })
+    }
     /// Reads the environment.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that reads the environment"
     )]
     pub(crate) fn read() -> Self {
-        let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let socket = text("ADB_SERVER_SOCKET")
-            .and_then(|socket| socket.strip_prefix("tcp:").map(ToOwned::to_owned))
-            .map(|address| match address.parse::<u16>() {
-                Ok(port) => format!("127.0.0.1:{port}"),
-                Err(_) => address,
-            });
-        let port = text("ANDROID_ADB_SERVER_PORT").and_then(|port| port.parse::<u16>().ok());
-        let by_port = || format!("127.0.0.1:{}", port.unwrap_or(5037));
+        // What is no UTF-8 is kept, to be refused where it is used.
+        let text = |name: &str| {
+            let value = env::var_os(name).filter(|value| !value.is_empty());
+            value.map(|value| value.to_string_lossy().into_owned())
+        };
+        let adb_server = server_address(
+            text("ADB_SERVER_SOCKET").as_deref(),
+            text("ANDROID_ADB_SERVER_ADDRESS").as_deref(),
+            text("ANDROID_ADB_SERVER_PORT").as_deref(),
+        );
         Self {
             home: env::var_os("HOME")
                 .filter(|home| !home.is_empty())
                 .map(PathBuf::from),
             serial: text("ANDROID_SERIAL"),
-            adb_server: socket.unwrap_or_else(by_port),
+            adb_server,
             vendor_keys: env::var_os("ADB_VENDOR_KEYS")
                 .map(|keys| env::split_paths(&keys).collect::<Vec<_>>())
                 .unwrap_or_default()
@@ -52,4 +72,24 @@ impl Environment {
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
         }
     }
+}
+
+/// As adb reads its variables: the socket alone, if it is set.
+fn server_address(
+    socket: Option<&str>,
+    host: Option<&str>,
+    port: Option<&str>,
+) -> Result<ServerAddress, BadVariable> {
+    if let Some(socket) = socket {
+        let name = "ADB_SERVER_SOCKET";
+        return ServerAddress::parse(socket).map_err(|error| BadVariable { name, error });
+    }
+    ServerAddress::of_parts(host, port).map_err(|error| {
+        let name = if matches!(error, AddressError::Port { .. }) {
+            "ANDROID_ADB_SERVER_PORT"
+        } else {
+            "ANDROID_ADB_SERVER_ADDRESS"
+        };
+        BadVariable { name, error }
+    })
 }

@@ -1,8 +1,8 @@
 //! From selectors to transports: the one place that knows every way to reach a handset.
 
 use crate::adapters::adb::{HostConfig, connect};
-use crate::adapters::adb_keys::AdbKey;
-use crate::adapters::adb_server::{AdbServer, AdbServerTransport};
+use crate::adapters::adb_keys::{AdbKey, load_vendor_keys};
+use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// The selectors given, or the one that `ANDROID_SERIAL` names.
 pub(crate) fn selectors(
@@ -89,9 +89,10 @@ pub(crate) struct HandsetLister {
     /// Virtual handsets stay on until the command ends.
     powered: Mutex<Vec<VirtualHandset>>,
     seed: u64,
-    adb_server: String,
+    adb_server: Option<AdbServer>,
     own_key: Option<PathBuf>,
     vendor_keys: Vec<PathBuf>,
+    keys: OnceCell<Vec<Arc<dyn Signer>>>,
 }
 
 impl HandsetLister {
@@ -109,18 +110,27 @@ impl HandsetLister {
                 firmwares.insert(name.clone(), firmware::load(name, terminal)?);
             }
         }
+        let is_through_server =
+            |s: &Selector| matches!(s, Selector::Server(_) | Selector::ServerTransport(_));
+        let adb_server = if selectors.iter().any(is_through_server) {
+            let address = environment.adb_server()?;
+            Some(AdbServer::new(address, Arc::clone(&clock)))
+        } else {
+            None
+        };
         Ok(Self {
             clock,
             terminal,
             firmwares,
             powered: Mutex::default(),
             seed,
-            adb_server: environment.adb_server.clone(),
+            adb_server,
             own_key: environment
                 .home
                 .as_ref()
                 .map(|home| home.join(".android/adbkey")),
             vendor_keys: environment.vendor_keys.clone(),
+            keys: OnceCell::new(),
         })
     }
 
@@ -160,23 +170,48 @@ impl HandsetLister {
         Ok(Arc::new(transport))
     }
 
-    /// Our keys: the user's own, made if there is none, and those of `ADB_VENDOR_KEYS`.
+    async fn attach_through_server(
+        &self,
+        target: Target,
+        selector: &Selector,
+    ) -> Result<Arc<dyn Transport>, TransportError> {
+        let selector = selector.to_string();
+        let server = self.adb_server.clone();
+        let server = server.ok_or_else(|| TransportError::Unreachable {
+            selector: selector.clone(),
+            reason: "no adb server was looked for".to_owned(),
+        })?;
+        let transport = AdbServerTransport::attach(server, &target, &selector).await?;
+        Ok(Arc::new(transport))
+    }
+
+    /// Our keys, read once: the user's own, made if there is none, and those of `ADB_VENDOR_KEYS`.
     async fn signers(&self, selector: &str) -> Result<Vec<Arc<dyn Signer>>, TransportError> {
+        let keys = self.keys.get_or_try_init(|| self.load_keys());
+        let keys = keys.await.map_err(|reason| TransportError::Unreachable {
+            selector: selector.to_owned(),
+            reason,
+        });
+        keys.cloned()
+    }
+
+    async fn load_keys(&self) -> Result<Vec<Arc<dyn Signer>>, String> {
         let (own, more) = (self.own_key.clone(), self.vendor_keys.clone());
         // Making a key takes seconds of computing.
         let loaded = tokio::task::spawn_blocking(move || {
             let own = own.map(|path| AdbKey::load_or_create(&path, KEY_NAME));
-            let more = more.iter().map(|path| AdbKey::load(path, KEY_NAME));
-            let keys = own.into_iter().chain(more);
-            keys.map(|key| key.map(|key| Arc::new(key) as Arc<dyn Signer>))
-                .collect::<Result<Vec<_>, _>>()
+            (own.transpose(), load_vendor_keys(&more, KEY_NAME))
         });
-        let unusable = |reason: String| TransportError::Unreachable {
-            selector: selector.to_owned(),
-            reason,
-        };
-        let loaded = loaded.await.map_err(|error| unusable(error.to_string()))?;
-        loaded.map_err(|error| unusable(causes(&error)))
+        let (own, (more, unusable)) = loaded.await.map_err(|error| error.to_string())?;
+        let own = own.map_err(|error| causes(&error))?;
+        for error in unusable {
+            let why = causes(&error);
+            self.terminal.error(&format!(
+                "warning: a key of ADB_VENDOR_KEYS is left out: {why}"
+            ));
+        }
+        let keys = own.into_iter().chain(more);
+        Ok(keys.map(|key| Arc::new(key) as Arc<dyn Signer>).collect())
     }
 }
 
@@ -190,10 +225,12 @@ impl Lister for HandsetLister {
                 Selector::Virtual(name) => self.attach_virtual(name).await,
                 Selector::Tcp(address) => self.attach_tcp(address).await,
                 Selector::Server(serial) => {
-                    let server = AdbServer::new(&self.adb_server, Arc::clone(&self.clock));
-                    let transport =
-                        AdbServerTransport::attach(server, serial, &selector.to_string()).await?;
-                    Ok(Arc::new(transport) as Arc<dyn Transport>)
+                    let target = Target::Serial(serial.clone());
+                    self.attach_through_server(target, selector).await
+                }
+                Selector::ServerTransport(id) => {
+                    let target = Target::TransportId(*id);
+                    self.attach_through_server(target, selector).await
                 }
             }
         })

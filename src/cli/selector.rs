@@ -15,7 +15,7 @@ pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
     }
     match scheme {
         "virtual" => Ok(Selector::Virtual(rest.to_owned())),
-        "server" => Ok(Selector::Server(rest.to_owned())),
+        "server" => server(rest),
         "tcp" => tcp(rest),
         "usb" => Err(
             "handsets over USB are reached through the adb server in this version: \
@@ -33,6 +33,14 @@ fn bare(text: &str) -> Result<Selector, String> {
         return Err(format!("empty; expected {FORMS}"));
     }
     Ok(Selector::Server(text.to_owned()))
+}
+
+fn server(rest: &str) -> Result<Selector, String> {
+    let Some(id) = rest.strip_prefix("transport_id:") else {
+        return Ok(Selector::Server(rest.to_owned()));
+    };
+    let id = id.parse().map(Selector::ServerTransport);
+    id.map_err(|_| format!("`{rest}` has no number; write `server:transport_id:7`"))
 }
 
 fn tcp(address: &str) -> Result<Selector, String> {
@@ -82,6 +90,8 @@ mod tests {
             ("tcp:localhost:70000", None),
             ("server:emulator-5554", server("emulator-5554")),
             ("server:127.0.0.1:5555", server("127.0.0.1:5555")),
+            ("server:transport_id:7", Some(Selector::ServerTransport(7))),
+            ("server:transport_id:x", None),
             ("emulator-5554", server("emulator-5554")),
             ("127.0.0.1:5555", server("127.0.0.1:5555")),
             ("usb:0123", None),

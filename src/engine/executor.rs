@@ -14,6 +14,7 @@ use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RestoreRecord, mask
 use crate::persona::datum::{Datum, Persona};
 use crate::persona::generate::{Request, generate};
 use crate::ports::transport::TransportError;
+use crate::wire::adb::state::State;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
@@ -219,15 +220,26 @@ fn facts(asked: &RunHandset, session: &Session) -> HandsetRecord {
 
 /// A transport's error with what to do about it.
 pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
+    let nearest;
     let hint = match error {
-        TransportError::Unreachable { selector, .. } if selector.starts_with("adb server") => {
+        TransportError::NoServer { .. } => {
             "start it with `adb start-server`, or set ANDROID_ADB_SERVER_PORT to where it runs"
         }
+        TransportError::ServerRefused { .. } => "does an adb server listen there?",
+        TransportError::Unknown {
+            selector, known, ..
+        } => {
+            nearest = near(selector, known);
+            &nearest
+        }
+        TransportError::Ambiguous { .. } => "name one by the server's number of its connection",
         TransportError::Unreachable { .. } => "is it plugged in, switched on, and listening there?",
         TransportError::Unauthorized { .. } => {
             "unlock the handset and tap `Allow` under \"Allow USB debugging?\", then run again"
         }
-        TransportError::Unusable { .. } => "boot it into Android, or plug it in again",
+        TransportError::Unusable { state, .. } => State::parse(state)
+            .remedy()
+            .unwrap_or("boot it into Android, or plug it in again"),
         TransportError::Lost { .. } | TransportError::TimedOut { .. } => {
             "check the cable and the handset, then run again"
         }
@@ -238,6 +250,16 @@ pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
     ErrorRecord {
         message: causes(error),
         hint: Some(hint.to_owned()),
+    }
+}
+
+/// The known selector that is most like the one given, or what else can be done.
+fn near(selector: &str, known: &[String]) -> String {
+    let distance = |other: &String| strsim::damerau_levenshtein(selector, other);
+    let nearest = known.iter().min_by_key(|other| distance(other));
+    match nearest.filter(|nearest| distance(nearest) <= 4) {
+        Some(nearest) => format!("did you mean `{nearest}`? `phonehome devices` lists them all"),
+        None => "`phonehome devices` lists every handset, and why one cannot be used".to_owned(),
     }
 }
 

@@ -12,6 +12,9 @@ pub enum Selector {
     Tcp(String),
     /// `server:SERIAL`: through a running adb server.
     Server(String),
+    /// `server:transport_id:N`: the adb server's own number of a connection, where several handsets
+    /// share a serial. It means nothing once that server ends.
+    ServerTransport(u64),
     /// `virtual:FIRMWARE`: a virtual handset inside this process; a shipped name or a file.
     Virtual(String),
 }
@@ -29,6 +32,7 @@ impl fmt::Display for Selector {
         match self {
             Self::Tcp(address) => write!(f, "tcp:{address}"),
             Self::Server(serial) => write!(f, "server:{serial}"),
+            Self::ServerTransport(id) => write!(f, "server:transport_id:{id}"),
             Self::Virtual(firmware) => write!(f, "virtual:{firmware}"),
         }
     }

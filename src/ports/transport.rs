@@ -35,6 +35,40 @@ pub enum TransportError {
         /// The operating system's or the server's words.
         reason: String,
     },
+    /// Nothing that is looked at has such a handset.
+    #[error("there is no handset `{selector}`: {place} {}", listed(known))]
+    Unknown {
+        /// The selector as given.
+        selector: String,
+        /// Where it was looked for.
+        place: String,
+        /// The selectors of what is there.
+        known: Vec<String>,
+    },
+    /// Several handsets answer to the name.
+    #[error("several handsets are `{selector}`: {}", choices.join(", "))]
+    Ambiguous {
+        /// The selector as given.
+        selector: String,
+        /// Selectors that name one each, with what tells them apart in brackets.
+        choices: Vec<String>,
+    },
+    /// No adb server answers.
+    #[error("no adb server answers at `{address}`: {reason}")]
+    NoServer {
+        /// Where it was looked for.
+        address: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The adb server did not do what it was asked.
+    #[error("the adb server at `{address}` {reason}")]
+    ServerRefused {
+        /// Where it listens.
+        address: String,
+        /// What it said, or what is wrong with it: `said: …`, `gave no version`.
+        reason: String,
+    },
     /// The handset waits for its owner to allow this computer.
     #[error("handset `{selector}` has not authorised this computer")]
     Unauthorized {
@@ -86,6 +120,13 @@ pub enum TransportError {
         /// The limit.
         after: Duration,
     },
+}
+
+fn listed(known: &[String]) -> String {
+    if known.is_empty() {
+        return "has none".to_owned();
+    }
+    format!("has {}", known.join(", "))
 }
 
 impl From<TimedOut> for TransportError {

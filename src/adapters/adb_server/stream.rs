@@ -5,16 +5,15 @@
 
 use crate::adapters::adb_server::transport::Handset;
 use crate::ports::BoxFuture;
-use crate::ports::transport::TransportError;
+use crate::ports::transport::{ByteStream, TransportError};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// The bytes of one service.
 pub(super) struct ServerStream {
-    socket: TcpStream,
+    socket: ByteStream,
     ending: Ending,
 }
 
@@ -31,7 +30,7 @@ enum Ending {
 }
 
 impl ServerStream {
-    pub(super) fn new(socket: TcpStream, handset: Handset) -> Self {
+    pub(super) fn new(socket: ByteStream, handset: Handset) -> Self {
         let ending = Ending::Ask(Box::new(handset));
         Self { socket, ending }
     }

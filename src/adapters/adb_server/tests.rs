@@ -1,9 +1,12 @@
 //! The client against a scripted server: what is asked on each socket, and what the answers mean.
 
-use crate::adapters::adb_server::{AdbServer, AdbServerTransport};
+use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Forward, Target};
 use crate::adapters::system_clock::SystemClock;
 use crate::ports::transport::{Transport, TransportError};
+use crate::wire::adb::server::address::ServerAddress;
+use crate::wire::adb::state::State;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -32,7 +35,8 @@ async fn server(script: Script) -> (AdbServer, Arc<Mutex<Script>>) {
             tokio::spawn(answer(socket, Arc::clone(&script)));
         }
     });
-    (AdbServer::new(&address, Arc::new(SystemClock::new())), left)
+    let address = ServerAddress::parse(&address).unwrap();
+    (AdbServer::new(address, Arc::new(SystemClock::new())), left)
 }
 
 async fn answer(mut socket: TcpStream, script: Arc<Mutex<Script>>) {
@@ -52,7 +56,7 @@ async fn answer(mut socket: TcpStream, script: Arc<Mutex<Script>>) {
         };
         let Some(answer) = answer else { return };
         socket.write_all(&answer).await.unwrap();
-        if !request.starts_with("host:transport:") {
+        if !request.starts_with("host:transport") {
             return;
         }
     }
@@ -61,16 +65,14 @@ async fn answer(mut socket: TcpStream, script: Arc<Mutex<Script>>) {
 fn attached() -> Script {
     vec![
         ("host:devices-l", okay(LISTED)),
-        (
-            "host-serial:127.0.0.1:5555:features",
-            okay("shell_v2,cmd,stat_v2"),
-        ),
+        ("host-transport-id:3:features", okay("shell_v2,cmd,stat_v2")),
     ]
 }
 
 async fn attach(script: Script) -> Result<AdbServerTransport, TransportError> {
     let (server, _) = server(script).await;
-    AdbServerTransport::attach(server, "127.0.0.1:5555", "server:x").await
+    let target = Target::Serial("127.0.0.1:5555".to_owned());
+    AdbServerTransport::attach(server, &target, "server:x").await
 }
 
 /// Attaches and opens `service` with the rest of the script.
@@ -106,25 +108,58 @@ async fn what_cannot_be_used_is_told_by_its_state() {
     };
     let refused = "handset `server:x` has not authorised this computer";
     check("127.0.0.1:5555 unauthorized transport_id:1", refused).await;
-    check("127.0.0.1:5555 authorizing transport_id:1", refused).await;
     let offline = "handset `server:x` is `offline`";
     check("127.0.0.1:5555 offline transport_id:1", offline).await;
-    let unknown = "handset `server:x` cannot be reached: the adb server at 127.0.0.1:";
+    let unknown = "there is no handset `server:x`: the adb server at 127.0.0.1:";
     check("another device transport_id:1", unknown).await;
     check("", unknown).await;
+    let several =
+        "127.0.0.1:5555 device usb:1-2 transport_id:1\n127.0.0.1:5555 offline transport_id:2";
+    let choices = "several handsets are `server:x`: server:transport_id:1 (device at usb:1-2), server:transport_id:2 (offline)";
+    check(several, choices).await;
+}
+
+/// What a handshake comes to is awaited, as the server tells it.
+#[tokio::test]
+async fn a_handshake_under_way_is_awaited() {
+    let under_way = LISTED.replace("device product", "authorizing product");
+    let refused = LISTED.replace("device product", "unauthorized product");
+    let track = |lists: &[&str]| {
+        let told = lists.iter().map(|list| format!("{:04x}{list}", list.len()));
+        format!("OKAY{}", told.collect::<String>()).into_bytes()
+    };
+    let script = |last| {
+        vec![
+            ("host:devices-l", okay(&under_way)),
+            (
+                "host:track-devices-l",
+                track(&[&under_way, &under_way, last]),
+            ),
+            ("host-transport-id:3:features", okay("cmd")),
+        ]
+    };
+    let transport = attach(script(LISTED)).await.unwrap();
+    assert!(transport.banner().has("cmd"));
+    let error = attach(script(&refused)).await.err().unwrap();
+    assert!(
+        matches!(error, TransportError::Unauthorized { .. }),
+        "{error}"
+    );
+    let error = attach(script("")).await.err().unwrap();
+    assert!(matches!(error, TransportError::Unknown { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn no_adb_server_is_told() {
-    let server = AdbServer::new("127.0.0.1:1", Arc::new(SystemClock::new()));
+    let server = AdbServer::new(ServerAddress::Loopback(1), Arc::new(SystemClock::new()));
     let error = server.devices().await.unwrap_err().to_string();
-    let expected = "handset `adb server at 127.0.0.1:1` cannot be reached: Connection refused";
+    let expected = "no adb server answers at `127.0.0.1:1`: Connection refused";
     assert!(error.starts_with(expected), "{error}");
     for (answer, expected) in [
         (&b"HTTP/1.1 400"[..], "answered `HTTP`, not OKAY or FAIL"),
         (b"OKAYzzzz", "gave a length of `zzzz`, not four hex digits"),
-        (b"OKAY0010half", "broke"),
-        (b"", "broke"),
+        (b"OKAY0010half", "did not answer"),
+        (b"", "did not answer"),
     ] {
         let error = attach(vec![("host:devices-l", answer.to_vec())]).await;
         let error = error.err().unwrap().to_string();
@@ -135,13 +170,13 @@ async fn no_adb_server_is_told() {
 #[tokio::test]
 async fn a_service_has_its_own_socket() {
     let rest = vec![
-        ("host:transport:127.0.0.1:5555", b"OKAY".to_vec()),
+        ("host:transport-id:3", b"OKAY".to_vec()),
         ("exec:id", b"OKAYuid=0\n".to_vec()),
         ("host:devices-l", okay(LISTED)),
     ];
     assert_eq!(open(rest, "exec:id").await.unwrap(), b"uid=0\n");
     let rest = vec![
-        ("host:transport:127.0.0.1:5555", b"OKAY".to_vec()),
+        ("host:transport-id:3", b"OKAY".to_vec()),
         ("nothing:", fail("closed")),
     ];
     let error = open(rest, "nothing:").await.unwrap_err();
@@ -158,7 +193,7 @@ async fn a_lost_handset_is_not_the_end_of_input() {
     ];
     for list in after {
         let rest = vec![
-            ("host:transport:127.0.0.1:5555", b"OKAY".to_vec()),
+            ("host:transport-id:3", b"OKAY".to_vec()),
             ("exec:id", b"OKAYhalf".to_vec()),
             ("host:devices-l", okay(list)),
         ];
@@ -166,7 +201,7 @@ async fn a_lost_handset_is_not_the_end_of_input() {
         assert!(matches!(error, TransportError::Lost { .. }), "{error}");
     }
     let gone = fail("device '127.0.0.1:5555' not found");
-    let rest = vec![("host:transport:127.0.0.1:5555", gone)];
+    let rest = vec![("host:transport-id:3", gone)];
     let error = open(rest, "exec:id").await.unwrap_err();
     assert!(matches!(error, TransportError::Lost { .. }), "{error}");
 }
@@ -176,9 +211,116 @@ async fn a_lost_handset_is_not_the_end_of_input() {
 async fn a_name_that_would_kill_the_server_is_not_sent() {
     let script = vec![
         ("host:devices-l", okay(LISTED)),
-        ("host-serial:127.0.0.1:5555:features", okay("")),
+        ("host-transport-id:3:features", okay("")),
     ];
     let transport = attach(script).await.unwrap();
     let error = transport.open(&"x".repeat(4096)).await.err().unwrap();
     assert!(matches!(error, TransportError::CannotOpen { .. }));
+}
+
+/// Every way in which an answer can end early, and what a server that is none may send.
+#[tokio::test]
+async fn an_answer_that_is_not_whole_is_an_error() {
+    let whole = okay(LISTED);
+    for cut in 0..whole.len() {
+        let (server, _) = server(vec![("host:devices-l", whole[..cut].to_vec())]).await;
+        let error = server.devices().await.unwrap_err();
+        assert!(
+            matches!(error, TransportError::ServerRefused { .. }),
+            "{cut}: {error}"
+        );
+    }
+}
+
+/// A server that answers nothing is not waited for beyond the limit.
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut server = AdbServer::new(ServerAddress::Loopback(port), Arc::new(SystemClock::new()));
+    server.timeout = Duration::from_millis(20);
+    let error = server.devices().await.unwrap_err();
+    assert!(matches!(error, TransportError::TimedOut { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_may_listen_on_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("adb");
+    let name = format!("phonehome-test-{}", std::process::id());
+    let by_path = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let by_name = {
+        use std::os::linux::net::SocketAddrExt as _;
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        std::os::unix::net::UnixListener::bind_addr(&address).unwrap()
+    };
+    let sockets = [
+        (by_path, format!("localfilesystem:{}", path.display())),
+        (by_name, format!("localabstract:{name}")),
+    ];
+    for (listener, address) in sockets {
+        let serving = std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = [0; 16];
+            socket.read_exact(&mut request).unwrap();
+            socket.write_all(&okay("0029")).unwrap();
+            request
+        });
+        let address = ServerAddress::parse(&address).unwrap();
+        let server = AdbServer::new(address, Arc::new(SystemClock::new()));
+        assert_eq!(server.version().await.unwrap(), 41);
+        assert_eq!(&serving.join().unwrap(), b"000chost:version");
+    }
+}
+
+#[tokio::test]
+async fn forwarding_is_asked_for_as_adb_does() {
+    let twice = |rest: &str| [b"OKAYOKAY", rest.as_bytes()].concat();
+    let (server, left) = server(vec![
+        (
+            "host-transport-id:3:forward:tcp:0;tcp:7",
+            twice("00056100\n"),
+        ),
+        (
+            "host-transport-id:3:forward:norebind:tcp:1;tcp:7",
+            fail("cannot rebind existing socket"),
+        ),
+        ("host-serial:x:killforward:tcp:6100", twice("")),
+        ("host:list-forward", okay("x tcp:6100 tcp:7\n")),
+        ("host-serial:x:get-state", okay("device")),
+        ("host:connect:h:5555", okay("connected to h:5555")),
+        ("host:disconnect:h:5555", okay("disconnected h:5555")),
+    ])
+    .await;
+    let forward = |local: &str, no_rebind| Forward {
+        local: local.to_owned(),
+        remote: "tcp:7".to_owned(),
+        no_rebind,
+    };
+    let (id, serial) = (Target::TransportId(3), Target::Serial("x".to_owned()));
+    let port = server.forward(&id, &forward("tcp:0", false)).await.unwrap();
+    assert_eq!(port, Some(6100));
+    let error = server
+        .forward(&id, &forward("tcp:1", true))
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("said: cannot rebind existing socket"),
+        "{error}"
+    );
+    server.kill_forward(&serial, "tcp:6100").await.unwrap();
+    assert_eq!(server.forwards().await.unwrap()[0].local, "tcp:6100");
+    assert_eq!(server.state(&serial).await.unwrap(), State::Device);
+    assert_eq!(
+        server.connect("h:5555").await.unwrap(),
+        "connected to h:5555"
+    );
+    assert_eq!(
+        server.disconnect("h:5555").await.unwrap(),
+        "disconnected h:5555"
+    );
+    assert!(left.lock().unwrap().is_empty());
 }

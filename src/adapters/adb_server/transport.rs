@@ -1,21 +1,24 @@
 //! A handset behind an adb server as a `Transport`. The server holds the connection; what becomes of
 //! it is asked, never assumed.
 
-use crate::adapters::adb_server::client::{AdbServer, AskError};
+use crate::adapters::adb_server::client::{AdbServer, AskError, Target};
 use crate::adapters::adb_server::stream::ServerStream;
 use crate::base::text::printable;
 use crate::ports::BoxFuture;
+use crate::ports::clock::within;
 use crate::ports::link::Endpoints;
 use crate::ports::transport::{ByteStream, Transport, TransportError};
 use crate::wire::adb::banner::{Banner, features};
 use crate::wire::adb::event::OpenError;
 use crate::wire::adb::packet::MAX_PAYLOAD_V1;
-use crate::wire::adb::server::{DeviceEntry, MAX_REQUEST};
+use crate::wire::adb::server::MAX_REQUEST;
+use crate::wire::adb::server::devices::DeviceEntry;
+use crate::wire::adb::server::failure::{Failure, parse_failure};
+use crate::wire::adb::state::State;
 use std::net::SocketAddr;
-use tokio::net::TcpStream;
 
-/// The state in which a handset serves everything.
-const USABLE_STATE: &str = "device";
+/// Handsets that an error lists.
+const MAX_LISTED: usize = 20;
 
 /// One handset, as the adb server names it.
 #[derive(Clone)]
@@ -23,8 +26,8 @@ pub(super) struct Handset {
     pub(super) server: AdbServer,
     pub(super) selector: String,
     pub(super) serial: String,
-    /// The server's number of the connection.
-    pub(super) transport_id: Option<u64>,
+    /// The connection that it was attached with.
+    pub(super) target: Target,
 }
 
 /// A handset reached through an adb server.
@@ -34,33 +37,30 @@ pub struct AdbServerTransport {
 }
 
 impl AdbServerTransport {
-    /// The handset with this serial, if the server has it in a usable state. `selector` is how the
-    /// operator named it, for errors.
+    /// The handset that `target` names, if the server has it in a usable state; while a handshake
+    /// goes on, its end is awaited within the server's limit. `selector` is how the operator named
+    /// it, for errors.
     ///
     /// # Errors
-    /// [`TransportError::Unreachable`] when no server answers or it does not know the serial,
+    /// [`TransportError::NoServer`] when no server answers, [`TransportError::Unknown`] when it has
+    /// no such handset, [`TransportError::Ambiguous`] when it has several with that serial,
     /// [`TransportError::Unauthorized`] and [`TransportError::Unusable`] by the state it reports.
     pub async fn attach(
         server: AdbServer,
-        serial: &str,
+        target: &Target,
         selector: &str,
     ) -> Result<Self, TransportError> {
-        let entry = server
-            .devices()
-            .await?
-            .into_iter()
-            .find(|entry| entry.serial == serial)
-            .ok_or_else(|| TransportError::Unreachable {
-                selector: selector.to_owned(),
-                reason: format!("the adb server at {} does not know it", server.address),
-            })?;
+        let entry = settled(&server, target, selector).await?;
         usable(&entry.state, selector)?;
-        let features = features(&server.features(serial).await?);
+        // Only servers of before 2018 give no number.
+        let serial = || Target::Serial(entry.serial.clone());
+        let target = entry.transport_id.map_or_else(serial, Target::TransportId);
+        let features = features(&server.features(&target).await?);
         let handset = Handset {
             server,
             selector: selector.to_owned(),
-            serial: serial.to_owned(),
-            transport_id: entry.transport_id,
+            serial: entry.serial.clone(),
+            target,
         };
         let banner = banner_of(entry, features);
         Ok(Self { handset, banner })
@@ -103,11 +103,87 @@ impl AdbServerTransport {
     }
 }
 
+/// The handset's entry once its handshake is over, or when the server's limit has passed.
+async fn settled(
+    server: &AdbServer,
+    target: &Target,
+    selector: &str,
+) -> Result<DeviceEntry, TransportError> {
+    let entry = choose(server, server.devices().await?, target, selector)?;
+    let is_under_way = |state: &State| matches!(state, State::Authorizing | State::Connecting);
+    if !is_under_way(&entry.state) {
+        return Ok(entry);
+    }
+    let mut tracker = server.track().await?;
+    let changing = async {
+        loop {
+            let entry = choose(server, tracker.next().await?, target, selector)?;
+            if !is_under_way(&entry.state) {
+                return Ok(entry);
+            }
+        }
+    };
+    let changed = within(
+        &*server.clock,
+        server.timeout,
+        "the handset's handshake",
+        changing,
+    )
+    .await;
+    changed.unwrap_or(Ok(entry))
+}
+
+/// The one entry that `target` names.
+fn choose(
+    server: &AdbServer,
+    entries: Vec<DeviceEntry>,
+    target: &Target,
+    selector: &str,
+) -> Result<DeviceEntry, TransportError> {
+    let is_meant = |entry: &DeviceEntry| match target {
+        Target::Serial(serial) => entry.serial == *serial,
+        Target::TransportId(id) => entry.transport_id == Some(*id),
+    };
+    let selector = || selector.to_owned();
+    let (mut meant, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_meant);
+    if meant.len() > 1 {
+        let choices = meant.iter().filter_map(choice).take(MAX_LISTED);
+        return Err(TransportError::Ambiguous {
+            selector: selector(),
+            choices: choices.collect(),
+        });
+    }
+    meant.pop().ok_or_else(|| {
+        let known = others.iter().map(|entry| &entry.serial).take(MAX_LISTED);
+        TransportError::Unknown {
+            selector: selector(),
+            place: format!("the adb server at {}", server.address),
+            known: known
+                .map(|serial| format!("server:{}", printable(serial, 80)))
+                .collect(),
+        }
+    })
+}
+
+/// How one of several handsets that share a serial is named.
+fn choice(entry: &DeviceEntry) -> Option<String> {
+    let place = entry
+        .usb
+        .as_ref()
+        .map(|usb| format!(" at usb:{}", printable(usb, 40)));
+    let (id, place) = (entry.transport_id?, place.unwrap_or_default());
+    let state = entry.state.to_string();
+    Some(format!(
+        "server:transport_id:{id} ({}{place})",
+        printable(&state, 40)
+    ))
+}
+
 impl Handset {
     /// A socket that the server has connected to this handset.
-    async fn dial(&self) -> Result<TcpStream, TransportError> {
+    async fn dial(&self) -> Result<ByteStream, TransportError> {
         let mut socket = self.server.dial().await?;
-        let request = format!("host:transport:{}", self.serial);
+        let request = self.target.transport_request();
         match self.server.request(&mut socket, &request).await? {
             Ok(()) => Ok(socket),
             Err(AskError::Failed(message)) => Err(self.of_failure(&message)),
@@ -119,31 +195,33 @@ impl Handset {
 
     /// The server's words for a handset that it had and cannot use now.
     fn of_failure(&self, message: &str) -> TransportError {
-        let selector = self.selector.clone();
-        if message.contains("unauthorized") || message.contains("authorizing") {
-            return TransportError::Unauthorized { selector };
-        }
-        TransportError::Lost {
-            reason: AskError::Failed(message.to_owned()).shown(),
+        match parse_failure(message) {
+            Failure::State(State::Unauthorized) => TransportError::Unauthorized {
+                selector: self.selector.clone(),
+            },
+            _ => TransportError::Lost {
+                reason: format!(
+                    "the adb server says: {}",
+                    AskError::Failed(message.to_owned()).shown()
+                ),
+            },
         }
     }
 
     /// Whether the server still has the very connection that this handset was attached with.
     pub(super) async fn check(self) -> Result<(), TransportError> {
         let devices = self.server.devices().await?;
-        let entry = devices
-            .into_iter()
-            .find(|entry| entry.serial == self.serial)
-            .ok_or_else(|| TransportError::Lost {
-                reason: "the adb server does not have the handset any more".to_owned(),
-            })?;
-        if entry.transport_id != self.transport_id || entry.state != USABLE_STATE {
-            return Err(TransportError::Lost {
-                reason: format!(
-                    "the adb server reports the handset as `{}`",
-                    printable(&entry.state, 80)
-                ),
-            });
+        let lost = |reason: &str| TransportError::Lost {
+            reason: reason.to_owned(),
+        };
+        let entry = choose(&self.server, devices, &self.target, &self.selector)
+            .map_err(|_| lost("the adb server does not have the handset any more"))?;
+        if !entry.state.is_usable() || entry.serial != self.serial {
+            let state = entry.state.to_string();
+            let state = printable(&state, 80);
+            return Err(lost(&format!(
+                "the adb server reports the handset as `{state}`"
+            )));
         }
         Ok(())
     }
@@ -180,14 +258,14 @@ fn port_of(serial: &str) -> Option<u16> {
     (!host.is_empty() && !host.contains(':')).then(|| port.parse().ok())?
 }
 
-fn usable(state: &str, selector: &str) -> Result<(), TransportError> {
+fn usable(state: &State, selector: &str) -> Result<(), TransportError> {
     let selector = selector.to_owned();
     match state {
-        USABLE_STATE => Ok(()),
-        "unauthorized" | "authorizing" => Err(TransportError::Unauthorized { selector }),
+        State::Device => Ok(()),
+        State::Unauthorized => Err(TransportError::Unauthorized { selector }),
         state => Err(TransportError::Unusable {
             selector,
-            state: printable(state, 200).into_owned(),
+            state: printable(&state.to_string(), 200).into_owned(),
         }),
     }
 }
@@ -202,7 +280,7 @@ fn banner_of(entry: DeviceEntry, features: std::collections::BTreeSet<String>) -
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Banner {
-        state: entry.state,
+        state: entry.state.to_string(),
         properties: known.collect(),
         features,
     }

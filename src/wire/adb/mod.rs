@@ -10,6 +10,7 @@ mod lz4;
 pub mod packet;
 pub mod server;
 pub mod shell;
+pub mod state;
 mod stream;
 pub mod sync;
 pub mod sync_v2;

@@ -1,8 +1,11 @@
 //! Smart sockets: what the adb server on a host speaks with its clients, client side. Starts no
 //! server and opens no socket.
 //!
-//! Source: AOSP `packages/modules/adb`, `docs/dev/services.md`, `adb_io.cpp` and `transport.cpp`
-//! (`append_transport`).
+//! Source: AOSP `packages/modules/adb`, `docs/dev/services.md` and `adb_io.cpp`.
+
+pub mod address;
+pub mod devices;
+pub mod failure;
 
 use thiserror::Error;
 
@@ -59,57 +62,6 @@ pub fn parse_length(bytes: [u8; 4]) -> Result<usize, ServerCodecError> {
     })
 }
 
-/// One line of `host:devices-l`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeviceEntry {
-    /// Its serial, or `(no serial number)`.
-    pub serial: String,
-    /// `device`, `offline`, `unauthorized`, `no permissions (…)` …
-    pub state: String,
-    /// Where it is plugged in.
-    pub usb: Option<String>,
-    /// `ro.product.name`.
-    pub product: Option<String>,
-    /// `ro.product.model`, what is no letter or digit replaced by `_`.
-    pub model: Option<String>,
-    /// `ro.product.device`.
-    pub device: Option<String>,
-    /// The server's own number of the connection; another after a reconnection over USB.
-    pub transport_id: Option<u64>,
-}
-
-/// Reads the answer to `host:devices-l`. Lines that are none are left out.
-#[must_use]
-pub fn parse_devices_long(text: &str) -> Vec<DeviceEntry> {
-    text.lines().filter_map(parse_device).collect()
-}
-
-fn parse_device(line: &str) -> Option<DeviceEntry> {
-    const NO_SERIAL: &str = "(no serial number)";
-    let (serial, rest) = match line.strip_prefix(NO_SERIAL) {
-        Some(rest) => (NO_SERIAL, rest),
-        None => line.split_once([' ', '\t'])?,
-    };
-    let mut entry = DeviceEntry {
-        serial: serial.to_owned(),
-        ..DeviceEntry::default()
-    };
-    let mut state = Vec::new();
-    for word in rest.split_whitespace() {
-        let value = |value: &str| Some(value.to_owned());
-        match word.split_once(':') {
-            Some(("usb", port)) => entry.usb = value(port),
-            Some(("product", name)) => entry.product = value(name),
-            Some(("model", name)) => entry.model = value(name),
-            Some(("device", name)) => entry.device = value(name),
-            Some(("transport_id", id)) => entry.transport_id = id.parse().ok(),
-            _ => state.push(word),
-        }
-    }
-    entry.state = state.join(" ");
-    (!serial.is_empty() && !entry.state.is_empty()).then_some(entry)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,46 +85,9 @@ mod tests {
         assert!(parse_length(*b"\xff0ff").is_err());
     }
 
-    #[test]
-    fn reads_the_list_of_devices() {
-        let text = "\
-127.0.0.1:5555         device product:armani model:HM_1S device:armani transport_id:3
-0123456789ABCDEF       unauthorized usb:1-2 transport_id:1
-emulator-5554          offline transport_id:2
-(no serial number)     no permissions (user in plugdev group; are your udev rules wrong?); see [http://developer.android.com/tools/device.html] usb:1-1 transport_id:4
-
-nonsense
-";
-        let entry = |serial: &str, state: &str, usb: Option<&str>, id| DeviceEntry {
-            serial: serial.into(),
-            state: state.into(),
-            usb: usb.map(Into::into),
-            transport_id: Some(id),
-            ..DeviceEntry::default()
-        };
-        let expected = vec![
-            DeviceEntry {
-                product: Some("armani".into()),
-                model: Some("HM_1S".into()),
-                device: Some("armani".into()),
-                ..entry("127.0.0.1:5555", "device", None, 3)
-            },
-            entry("0123456789ABCDEF", "unauthorized", Some("1-2"), 1),
-            entry("emulator-5554", "offline", None, 2),
-            entry(
-                "(no serial number)",
-                "no permissions (user in plugdev group; are your udev rules wrong?); see [http://developer.android.com/tools/device.html]",
-                Some("1-1"),
-                4,
-            ),
-        ];
-        assert_eq!(parse_devices_long(text), expected);
-    }
-
     proptest! {
         #[test]
-        fn garbage_never_panics(text in ".{0,200}", bytes in any::<[u8; 4]>()) {
-            let _ = parse_devices_long(&text);
+        fn garbage_never_panics(bytes in any::<[u8; 4]>()) {
             let _ = parse_answer(bytes);
             let _ = parse_length(bytes);
         }
