@@ -128,6 +128,33 @@ fn android_14_keeps_the_owners_acts_to_itself() {
     .expect_code(0);
 }
 
+/// Every version drives its own commands, codes and formats; the promise is judged on all of them.
+#[test]
+fn every_generic_handset_keeps_the_owners_acts_to_itself() {
+    let bench = Bench::new();
+    let handsets: Vec<String> = (5..=15).map(|n| format!("virtual:android-{n}")).collect();
+    let more = handsets.iter().skip(1);
+    let more = more.flat_map(|handset| ["--handset", handset.as_str()]);
+    let more: Vec<&str> = more.chain(["--golden", "none"]).collect();
+    // 5: the goldens are missing, and nothing worse.
+    audit(&bench, OWNER_ACTS, &handsets[0], &more).expect_code(5);
+    let record = bench.record();
+    let audited = record["handsets"].as_array().unwrap();
+    assert_eq!(audited.len(), handsets.len());
+    for handset in audited {
+        let variant = &handset["scenarios"][0]["variants"][0];
+        let selector = handset["selector"].as_str().unwrap();
+        assert_eq!(
+            variant["verdicts"][0]["verdict"], "pass",
+            "{selector}: {variant}"
+        );
+        assert!(
+            variant["coverage"]["packets"].as_u64().unwrap() > 0,
+            "{selector}"
+        );
+    }
+}
+
 /// A golden is what somebody has read. What nobody has looked at yet has no place in the repository.
 #[test]
 fn no_outcome_waits_for_review() {

@@ -177,9 +177,10 @@ impl Daemon {
     }
 
     fn begin(&self, as_root: bool) {
-        let path = match self.firmware.userland {
-            Userland::Toolbox43 => "/sbin/adbd",
-            Userland::Toybox14 => "/apex/com.android.adbd/bin/adbd",
+        let path = match self.firmware.sdk {
+            ..29 => "/sbin/adbd",
+            29 => "/system/bin/adbd",
+            30.. => "/apex/com.android.adbd/bin/adbd",
         };
         let user = if as_root { User::root() } else { User::shell() };
         let old = self.pid();

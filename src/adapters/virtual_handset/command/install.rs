@@ -157,7 +157,7 @@ fn programs(world: &mut World, old: bool) -> Result<(), FileError> {
     let of_android = android::PROGRAMS
         .iter()
         .map(|(name, _)| *name)
-        .filter(|name| android::exists(name, firmware.userland));
+        .filter(|name| android::exists(name, firmware.sdk));
     let core = core_names(old).iter().copied();
     for name in core.chain(of_android).chain(extra) {
         if program(name).is_some() {

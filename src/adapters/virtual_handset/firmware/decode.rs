@@ -1,5 +1,6 @@
 //! Reads `phonehome/firmware/1`: every mistake of the file is told at once.
 
+use super::base;
 use super::decode_apps;
 use super::decode_device;
 use super::model::{BuildType, Firmware, Root, Userland};
@@ -18,6 +19,7 @@ const FIRMWARE: Table = Table {
         Field::required("schema", "the format, `phonehome/firmware/1`"),
         Field::required("name", "the name selectors use"),
         Field::required("title", "what a person calls it"),
+        Field::optional("based_on", "the shipped firmware it differs from"),
         Field::required("android", "version and build"),
         Field::required("root", "how root is reached"),
         Field::required("adb", "what adbd says of itself"),
@@ -67,6 +69,9 @@ const SETTINGS: Table = Table {
 pub fn parse(text: &str) -> Result<Firmware, Vec<Problem>> {
     let root = parse_document(text).map_err(|problem| vec![problem])?;
     let mut problems = Problems::new();
+    let Some(root) = base::resolve(root, &mut problems) else {
+        return Err(problems.into_vec());
+    };
     let firmware = firmware(&root, &mut problems);
     match firmware {
         Some(firmware) if problems.is_empty() => Ok(firmware),
@@ -80,9 +85,17 @@ fn firmware(root: &Node, problems: &mut Problems) -> Option<Firmware> {
     let text =
         |name, problems: &mut Problems| fields.text(name, problems).unwrap_or_default().to_owned();
     let android = android(&fields, problems);
+    let mut properties = scalars(fields.entries_of("properties", problems), problems);
+    for (key, value) in [
+        ("ro.build.version.release", android.release.clone()),
+        ("ro.build.version.sdk", android.sdk.to_string()),
+        ("ro.build.type", android.build_type.name().to_owned()),
+    ] {
+        properties.entry(key.to_owned()).or_insert(value);
+    }
     let settings = settings(&fields, problems);
     let hosts = decode_apps::hosts(&fields, problems);
-    let packages = decode_device::packages(&fields, problems);
+    let packages = decode_device::packages(&fields, &android.release, problems);
     let switches = decode_apps::switches(&fields, &packages, problems);
     let names = decode_apps::Names {
         packages: &packages,
@@ -106,7 +119,7 @@ fn firmware(root: &Node, problems: &mut Problems) -> Option<Firmware> {
         adb: decode_device::adb(&fields, problems),
         boot_unix_nanoseconds: boots(&fields, problems),
         time_zone: time_zone(&fields, problems),
-        properties: scalars(fields.entries_of("properties", problems), problems),
+        properties,
         settings,
         sims: decode_device::sims(&fields, problems),
         wifi: decode_device::wifi(&fields, problems)?,
@@ -293,7 +306,10 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_at_once() {
-        let (_, right) = shipped()[1];
+        let right = shipped()
+            .iter()
+            .find(|(name, _)| *name == "redmi-1s-2014-07");
+        let (_, right) = right.unwrap();
         let wrong = right
             .replace("root: su", "root: sudo")
             .replace("sdk: 18,", "sdk: eighteen,")
@@ -330,7 +346,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(at in 0usize..9000, put in "[ -~\n]{0,8}") {
-            let (_, right) = shipped()[1];
+            let right = shipped().iter().find(|(name, _)| *name == "redmi-1s-2014-07");
+        let (_, right) = right.unwrap();
             let at = at.min(right.len());
             let (Some(head), Some(tail)) = (right.get(..at), right.get(at..)) else {
                 return Ok(());

@@ -52,7 +52,7 @@ const PACKAGE: Table = Table {
         Field::optional("shared_user", "the user id's name, if shared"),
         Field::optional("path", "where its APK lies"),
         Field::optional("system", "part of the system image; else it is"),
-        Field::optional("version", "its versionName"),
+        Field::optional("version", "its versionName; else Android's"),
         Field::optional("permissions", "what it was granted"),
     ],
     example: "{ name: com.android.mms, uid: 10023, path: /system/app/Mms.apk }",
@@ -197,8 +197,12 @@ pub(super) fn ipv4(node: &Node, problems: &mut Problems) -> Option<Ipv4Addr> {
     address
 }
 
-/// `packages:`
-pub(super) fn packages(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Package> {
+/// `packages:`, of this version unless they say another
+pub(super) fn packages(
+    fields: &Fields<'_>,
+    release: &str,
+    problems: &mut Problems,
+) -> Vec<Package> {
     let mut packages: Vec<Package> = Vec::new();
     for node in fields.list("packages", problems) {
         let Some(opened) = Fields::open(node, &PACKAGE, problems) else {
@@ -221,7 +225,10 @@ pub(super) fn packages(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Pack
             shared_user: opened.text("shared_user", problems).map(str::to_owned),
             path,
             system: opened.boolean("system", problems).unwrap_or(true),
-            version: opened.text("version", problems).unwrap_or("1.0").to_owned(),
+            version: opened
+                .text("version", problems)
+                .unwrap_or(release)
+                .to_owned(),
             permissions: texts(opened.list("permissions", problems), problems),
         });
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here runs anything: a file becomes a checked [`model::Firmware`], with every mistake told.
 
+mod base;
 pub mod decode;
 mod decode_apps;
 mod decode_device;

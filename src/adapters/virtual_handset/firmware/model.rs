@@ -31,7 +31,7 @@ pub struct Firmware {
     pub boot_unix_nanoseconds: Option<i64>,
     /// The time zone, as an IANA name.
     pub time_zone: String,
-    /// What `getprop` prints; the values above and the serial are in it too.
+    /// What `getprop` prints; the values above are in it too.
     pub properties: BTreeMap<String, String>,
     /// Initial rows of `settings`.
     pub settings: Settings,

@@ -1,7 +1,7 @@
-//! `dumpsys netstats` as Android 4.3 and Android 14 print it.
+//! `dumpsys netstats` as Android 4.3 and Android 5 to 14 print it.
 //!
-//! Formats after AOSP's `NetworkStatsService.dump`, `NetworkStatsCollection.dump` and `NetworkStatsHistory.dump` of both
-//! times. Neither `--checkin` with rows nor `--proto` is built.
+//! Formats after AOSP's `NetworkStatsService.dump`, `NetworkStatsCollection.dump` and `NetworkStatsHistory.dump` of
+//! those times. Neither `--checkin` with rows nor `--proto` is built.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,6 +10,15 @@ use super::counters::Row;
 use super::frame::{Interface, Owner};
 use super::state::Network;
 use super::statistics::{Bucket, Key, Moment, Recorder};
+
+/// With Android 13 the service became a module, and told its configuration.
+const FIRST_WITH_CONFIGS: u32 = 33;
+
+/// From Android 14 on the device history has neither number nor rows.
+const DEAD_DEVICE_HISTORY: u32 = 34;
+
+/// From Android 14 on the kernel's maps are printed; before, `connectivity` had them.
+const FIRST_WITH_MAPS: u32 = 34;
 
 /// Prints what `dumpsys netstats ARGUMENTS` prints; `--poll` takes a snapshot first, and prints no more than that.
 pub(super) fn dump(network: &mut Network, arguments: &[String], now: Moment) -> String {
@@ -96,17 +105,10 @@ fn dump_old(network: &Network, wanted: Wanted, out: &mut Printer) {
 }
 
 fn dump_new(network: &Network, wanted: Wanted, out: &mut Printer) {
-    out.section("Directory:", |out| {
-        out.line("/data/misc/apexdata/com.android.tethering/netstats");
-    });
-    out.section("Configs:", |out| {
-        out.line("netstats_combine_subtype_enabled=true");
-        out.line("netstats_store_files_in_apexdata=true");
-        out.line("netstats_import_legacy_target_attempts=1");
-        out.line("platform legacy stats import attempts count=1");
-        out.line("platform legacy stats import successes count=1");
-        out.line("platform legacy stats import fallbacks count=0");
-    });
+    let api = network.config.api_level;
+    if api >= FIRST_WITH_CONFIGS {
+        dump_configs(out);
+    }
     for title in ["Active interfaces:", "Active UID interfaces:"] {
         out.section(title, |out| {
             if let Some(ident) = network.ident() {
@@ -114,23 +116,31 @@ fn dump_new(network: &Network, wanted: Wanted, out: &mut Printer) {
             }
         });
     }
-    out.section("All wifi interfaces:", |out| out.line("wlan0 "));
-    out.section("All mobile interfaces:", |out| out.line(""));
-    for title in [
-        "Top openSession callers:",
-        "Stats Providers:",
-        "Stats Observers:",
+    if api >= FIRST_WITH_CONFIGS {
+        out.section("All wifi interfaces:", |out| out.line("wlan0 "));
+        out.section("All mobile interfaces:", |out| out.line(""));
+    }
+    for (title, first) in [
+        ("Top openSession callers:", 29),
+        ("Stats Providers:", 30),
+        ("Stats Observers:", 33),
     ] {
-        out.line(title);
-        out.line("");
+        if api >= first {
+            out.line(title);
+            out.line("");
+        }
     }
     let history = &network.history;
-    // The device history has been dead since Android 13: no number, no rows.
-    out.section("Dev stats:", |out| {
-        out.line("Pending bytes: ");
-        out.line(history_title(wanted.full));
-    });
-    let mut sections = vec![("Xt stats:", &history.xt)];
+    let mut sections = Vec::new();
+    if api >= DEAD_DEVICE_HISTORY {
+        out.section("Dev stats:", |out| {
+            out.line("Pending bytes: ");
+            out.line(history_title(wanted.full));
+        });
+    } else {
+        sections.push(("Dev stats:", &history.dev));
+    }
+    sections.push(("Xt stats:", &history.xt));
     if wanted.uid {
         sections.push(("UID stats:", &history.uid));
     }
@@ -143,6 +153,26 @@ fn dump_new(network: &Network, wanted: Wanted, out: &mut Printer) {
             dump_recorder(recorder, wanted.full, bucket_line_new, 1000, out);
         });
     }
+    if api >= FIRST_WITH_MAPS {
+        dump_bpf(network, out);
+    }
+}
+
+fn dump_configs(out: &mut Printer) {
+    out.section("Directory:", |out| {
+        out.line("/data/misc/apexdata/com.android.tethering/netstats");
+    });
+    out.section("Configs:", |out| {
+        out.line("netstats_combine_subtype_enabled=true");
+        out.line("netstats_store_files_in_apexdata=true");
+        out.line("netstats_import_legacy_target_attempts=1");
+        out.line("platform legacy stats import attempts count=1");
+        out.line("platform legacy stats import successes count=1");
+        out.line("platform legacy stats import fallbacks count=0");
+    });
+}
+
+fn dump_bpf(network: &Network, out: &mut Printer) {
     out.line("");
     out.section("BPF map status:", |out| {
         for map in [

@@ -120,12 +120,15 @@ impl Network {
         if !self.wifi {
             return None;
         }
-        Some(if self.config.is_old() {
-            format!("[[type=WIFI, subType=COMBINED, networkId=\"{ssid}\"]]")
-        } else {
-            format!(
+        let base = format!("type=WIFI, subType=COMBINED, networkId=\"{ssid}\"");
+        Some(match self.config.api_level {
+            ..21 => format!("[[{base}]]"),
+            21..24 => format!("[{{{base}}}]"),
+            24..28 => format!("[{{{base}, metered=false}}]"),
+            28..33 => format!("[{{{base}, metered=false, defaultNetwork=true}}]"),
+            33.. => format!(
                 "[{{type=1, ratType=COMBINED, wifiNetworkKey=\"{ssid}\"wpa2-psk, metered=false, defaultNetwork=true, oemManaged=OEM_NONE, subId=-1}}]"
-            )
+            ),
         })
     }
 

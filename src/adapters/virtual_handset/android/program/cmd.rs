@@ -36,11 +36,24 @@ pub(super) fn cmd(world: &mut World, caller: &Caller, words: &[String]) -> Answe
         "appops" => appops::appops(world, caller, rest),
         "package" => package::pm(world, caller, rest),
         "settings" => settings::settings(world, caller, rest),
+        name @ ("connectivity" | "location" | "phone" | "wifi")
+            if world.firmware.sdk < first_with_commands(name) =>
+        {
+            Answer::error("No shell command implementation.", MINUS_ONE)
+        }
         "connectivity" => connectivity(world, &short),
         "location" => location(world, &short),
         "phone" => phone(world, caller, &short),
         "wifi" => wifi(world, &short),
         other => Answer::error(format!("cmd: Can't find service: {other}"), 20),
+    }
+}
+
+/// The API level that gave a service its commands.
+fn first_with_commands(service: &str) -> u32 {
+    match service {
+        "wifi" | "phone" => 29,
+        _ => 30,
     }
 }
 

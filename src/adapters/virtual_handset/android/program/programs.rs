@@ -6,7 +6,6 @@ use super::{
     settings, uiautomator,
 };
 use crate::adapters::virtual_handset::behaviour::routine;
-use crate::adapters::virtual_handset::firmware::model::Userland;
 use crate::adapters::virtual_handset::kernel::process::{Process, Program, Stop};
 use crate::ports::BoxFuture;
 
@@ -31,12 +30,14 @@ pub(crate) const PROGRAMS: &[(&str, Program)] = &[
     ("wm", |process| run(process, radio::wm)),
 ];
 
-/// Commands that came after 4.3: `appops` with 5.0, `cmd` with 7.0.
-const NOT_IN_43: &[&str] = &["appops", "cmd"];
+/// Commands that came after 4.3, with their first API level.
+const LATER: &[(&str, u32)] = &[("appops", 21), ("cmd", 24)];
 
-/// Whether `/system/bin` of this userland has a command of [`PROGRAMS`].
-pub(crate) fn exists(name: &str, userland: Userland) -> bool {
-    userland != Userland::Toolbox43 || !NOT_IN_43.contains(&name)
+/// Whether `/system/bin` of this API level has a command of [`PROGRAMS`].
+pub(crate) fn exists(name: &str, sdk: u32) -> bool {
+    LATER
+        .iter()
+        .all(|(later, first)| *later != name || sdk >= *first)
 }
 
 fn run(process: &mut Process, command: Command) -> BoxFuture<'_, Result<u8, Stop>> {
@@ -777,9 +778,9 @@ mod tests {
 
     #[test]
     fn a_userland_has_what_its_time_had() {
-        assert!(!exists("cmd", Userland::Toolbox43));
-        assert!(exists("cmd", Userland::Toybox14));
-        assert!(exists("am", Userland::Toolbox43));
+        assert!(!exists("cmd", 23));
+        assert!(exists("cmd", 24));
+        assert!(exists("am", 18));
     }
 
     fn command(name: &str) -> Command {

@@ -138,6 +138,52 @@ const SUBINFO_43: &[Asked] = &[
     Asked::Nothing,
 ];
 
+/// The methods of IPhoneSubInfo of 5.1 to 9, in order from 1; 10 dropped the one at [`GROUP_51`].
+const SUBINFO_51: &[(Asked, First)] = &[
+    (Asked::Imei, First::Package),
+    (Asked::Nothing, First::Subscription),
+    (Asked::Imei, First::Slot),
+    (Asked::Imei, First::Subscription),
+    (Asked::Svn, First::Package),
+    (Asked::Svn, First::Subscription),
+    (Asked::Imsi, First::Package),
+    (Asked::Imsi, First::Subscription),
+    (Asked::Nothing, First::Package),
+    (Asked::Nothing, First::Subscription),
+    (Asked::Iccid, First::Package),
+    (Asked::Iccid, First::Subscription),
+    (Asked::Line1, First::Package),
+    (Asked::Line1, First::Subscription),
+    (Asked::Nothing, First::Package),
+    (Asked::Nothing, First::Subscription),
+];
+
+/// From this API level on a caller names its attribution tag too.
+const FIRST_WITH_ATTRIBUTION: u32 = 30;
+
+/// The place of `getGroupIdLevel1(String)`, from 0.
+const GROUP_51: usize = 8;
+
+/// The method at a place, from 0, of 5.1 and later.
+fn subscriber_method(sdk: u32, index: usize) -> Option<(Asked, First)> {
+    match sdk {
+        ..29 => SUBINFO_51.get(index).copied(),
+        29 => {
+            let index = if index < GROUP_51 { index } else { index + 1 };
+            SUBINFO_51.get(index).copied()
+        }
+        30.. => SUBINFO_11.get(index).copied(),
+    }
+}
+
+/// Where `sendTextForSubscriber` stands among the methods of ISms, from 0; 4.3 has `sendText` there.
+const fn send_method(sdk: u32) -> usize {
+    match sdk {
+        23..30 => 6,
+        _ => 4,
+    }
+}
+
 /// What comes before the package's name in the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
@@ -177,6 +223,7 @@ pub(super) fn transact(
     parcel: &Parcel,
 ) -> Reply {
     let old = world.android.is_old();
+    let sdk = world.firmware.sdk;
     let Some(mut arguments) = Arguments::after_token(parcel, !old) else {
         return exception(-1, "Binder invocation to an incorrect interface");
     };
@@ -195,18 +242,23 @@ pub(super) fn transact(
                 _ => Reply::Unknown,
             }
         }
-        ("iphonesubinfo", Some(index)) => match SUBINFO_11.get(index) {
-            Some((asked, first)) => subscriber_11(world, caller, (*asked, *first), &mut arguments),
+        ("iphonesubinfo", Some(index)) => match subscriber_method(sdk, index) {
+            Some(method) => subscriber_51(world, caller, method, &mut arguments),
             None => Reply::Unknown,
         },
-        ("isms", Some(4)) if old => send_43(world, caller, &mut arguments),
-        ("isms", Some(4)) => send_11(world, caller, &mut arguments),
+        ("isms", Some(index)) if index == send_method(sdk) => {
+            if old {
+                send_43(world, caller, &mut arguments)
+            } else {
+                send_51(world, caller, &mut arguments)
+            }
+        }
         _ if code == 0 || code > 200 => Reply::Unknown,
         _ => exception(-1, "Permission denial"),
     }
 }
 
-fn subscriber_11(
+fn subscriber_51(
     world: &World,
     caller: &Caller,
     (asked, first): (Asked, First),
@@ -282,14 +334,17 @@ fn send_43(world: &World, caller: &Caller, arguments: &mut Arguments<'_>) -> Rep
 }
 
 /// `sendTextForSubscriber`: the platform stores what a caller sends that is not the messaging app.
-fn send_11(world: &mut World, caller: &Caller, arguments: &mut Arguments<'_>) -> Reply {
+fn send_51(world: &mut World, caller: &Caller, arguments: &mut Arguments<'_>) -> Reply {
     if !caller.may(world, "android.permission.SEND_SMS") {
         return exception(-1, "Sending SMS message");
     }
     let Some(_subscription) = arguments.i32() else {
         return exception(-1, "Sending SMS message");
     };
-    let (package, _attribution) = (arguments.text().flatten(), arguments.text());
+    let package = arguments.text().flatten();
+    if world.firmware.sdk >= FIRST_WITH_ATTRIBUTION {
+        arguments.text();
+    }
     let (number, _centre, text) = (arguments.text(), arguments.text(), arguments.text());
     let (Some(Some(number)), Some(Some(text))) = (number, text) else {
         return exception(-3, "Invalid destinationAddress");
