@@ -8,4 +8,6 @@ pub mod in_process;
 pub mod still_clock;
 pub mod system_clock;
 pub mod tcp;
+mod threaded_link;
+pub mod usb;
 pub mod virtual_handset;

@@ -141,7 +141,7 @@ pub(crate) struct Virtual {
 /// Which handsets.
 #[derive(Debug, Args)]
 pub(crate) struct Handsets {
-    /// A handset: virtual:FIRMWARE, tcp:HOST:PORT, server:SERIAL or a bare serial; repeatable
+    /// A handset: virtual:FIRMWARE, usb:SERIAL, tcp:HOST:PORT, server:SERIAL or a bare serial; repeatable
     #[arg(long = "handset", value_name = "SEL", value_parser = parse_selector)]
     pub(crate) selectors: Vec<Selector>,
 }

@@ -5,6 +5,7 @@ use crate::adapters::adb_keys::{AdbKey, load_vendor_keys};
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
+use crate::adapters::usb;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
 use crate::adapters::virtual_handset::handset::VirtualHandset;
 use crate::base::causes::causes;
@@ -15,6 +16,7 @@ use crate::cli::firmware;
 use crate::cli::terminal::Terminal;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
+use crate::ports::link::Link;
 use crate::ports::lister::{Lister, Selector};
 use crate::ports::signer::Signer;
 use crate::ports::transport::{Transport, TransportError};
@@ -159,6 +161,34 @@ impl HandsetLister {
     async fn attach_tcp(&self, address: &str) -> Result<Arc<dyn Transport>, TransportError> {
         let selector = format!("tcp:{address}");
         let link = tcp::dial(address, &selector, DIAL_LIMIT, &*self.clock).await?;
+        self.connect(link, selector).await
+    }
+
+    /// A handset that does not answer may still wait for the rest of a packet that a program before
+    /// us never sent; a reset ends that.
+    async fn attach_usb(&self, serial: &str) -> Result<Arc<dyn Transport>, TransportError> {
+        let selector = format!("usb:{serial}");
+        let unreachable = |error: usb::error::UsbError| TransportError::Unreachable {
+            selector: selector.clone(),
+            reason: error.to_string(),
+        };
+        let link = usb::open(serial).await.map_err(unreachable)?;
+        match self.connect(link, selector.clone()).await {
+            Err(TransportError::TimedOut { .. }) => {
+                usb::reset(serial).await.map_err(unreachable)?;
+                let link = usb::open(serial).await.map_err(unreachable)?;
+                self.connect(link, selector.clone()).await
+            }
+            other => other,
+        }
+    }
+
+    /// Proves this computer over `link`, and says so when the owner has to be asked.
+    async fn connect(
+        &self,
+        link: Link,
+        selector: String,
+    ) -> Result<Arc<dyn Transport>, TransportError> {
         let mut config = HostConfig::new(selector.clone(), self.signers(&selector).await?);
         let terminal = self.terminal;
         config.on_owner_wanted = Some(Arc::new(move || {
@@ -223,6 +253,7 @@ impl Lister for HandsetLister {
         Box::pin(async move {
             match selector {
                 Selector::Virtual(name) => self.attach_virtual(name).await,
+                Selector::Usb(serial) => self.attach_usb(serial).await,
                 Selector::Tcp(address) => self.attach_tcp(address).await,
                 Selector::Server(serial) => {
                     let target = Target::Serial(serial.clone());

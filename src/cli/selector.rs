@@ -3,7 +3,8 @@
 use crate::ports::lister::Selector;
 
 /// Every form that this version knows, for messages.
-const FORMS: &str = "`virtual:FIRMWARE`, `tcp:HOST:PORT`, `server:SERIAL`, or a bare serial";
+const FORMS: &str =
+    "`virtual:FIRMWARE`, `usb:SERIAL`, `tcp:HOST:PORT`, `server:SERIAL`, or a bare serial";
 
 /// The selector that `text` spells, or one sentence on what is wrong with it and what would be right.
 pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
@@ -17,11 +18,7 @@ pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
         "virtual" => Ok(Selector::Virtual(rest.to_owned())),
         "server" => server(rest),
         "tcp" => tcp(rest),
-        "usb" => Err(
-            "handsets over USB are reached through the adb server in this version: \
-                      use `server:SERIAL`"
-                .to_owned(),
-        ),
+        "usb" => Ok(Selector::Usb(rest.to_owned())),
         // A bare serial may hold a colon: adb's own `127.0.0.1:5555`.
         _ if rest.parse::<u16>().is_ok() => Ok(Selector::Server(text.to_owned())),
         _ => Err(unknown_scheme(scheme, rest)),
@@ -56,7 +53,7 @@ fn tcp(address: &str) -> Result<Selector, String> {
 }
 
 fn unknown_scheme(scheme: &str, rest: &str) -> String {
-    let known = ["virtual", "tcp", "server"];
+    let known = ["virtual", "usb", "tcp", "server"];
     let nearest = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(scheme, name), *name))
@@ -94,7 +91,9 @@ mod tests {
             ("server:transport_id:x", None),
             ("emulator-5554", server("emulator-5554")),
             ("127.0.0.1:5555", server("127.0.0.1:5555")),
-            ("usb:0123", None),
+            ("usb:0123", Some(Selector::Usb("0123".to_owned()))),
+            ("usb:1-2.3", Some(Selector::Usb("1-2.3".to_owned()))),
+            ("usb:", None),
             ("virtaul:x", None),
             ("virtual:", None),
             ("", None),

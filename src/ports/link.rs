@@ -15,6 +15,9 @@ pub enum LinkError {
     /// Bytes that are no ADB packet.
     #[error("bytes that are no ADB packet")]
     Malformed(#[source] crate::wire::adb::packet::PacketError),
+    /// USB transfers that carry no ADB packets.
+    #[error("transfers that carry no ADB packets")]
+    Transfer(#[source] crate::wire::adb::transfer::TransferError),
     /// The operating system's own error.
     #[error("the link broke")]
     Io(#[source] io::Error),

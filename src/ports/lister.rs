@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// How an operator names a handset.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Selector {
+    /// `usb:SERIAL`: our own connection over USB; a place (`1-2.3`) names a handset too.
+    Usb(String),
     /// `tcp:HOST:PORT`: our own connection to an adbd that listens on the network.
     Tcp(String),
     /// `server:SERIAL`: through a running adb server.
@@ -30,6 +32,7 @@ impl Selector {
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Usb(serial) => write!(f, "usb:{serial}"),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
             Self::Server(serial) => write!(f, "server:{serial}"),
             Self::ServerTransport(id) => write!(f, "server:transport_id:{id}"),

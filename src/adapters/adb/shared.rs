@@ -463,6 +463,9 @@ fn of_link(error: &LinkError) -> TransportError {
         LinkError::Malformed(cause) => TransportError::PeerMisbehaved {
             reason: format!("sent {cause}"),
         },
+        LinkError::Transfer(cause) => TransportError::PeerMisbehaved {
+            reason: format!("sent {cause}"),
+        },
         LinkError::Closed => TransportError::Lost {
             reason: error.to_string(),
         },

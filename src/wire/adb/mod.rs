@@ -14,3 +14,4 @@ pub mod state;
 mod stream;
 pub mod sync;
 pub mod sync_v2;
+pub mod transfer;

@@ -250,6 +250,15 @@ impl PacketDecoder {
         self.buffer.is_empty()
     }
 
+    /// Bytes until the packet in front is whole; its header's, while that is not here yet.
+    pub fn missing(&self) -> Result<usize, PacketError> {
+        let len = match self.header()? {
+            Some(header) => HEADER_LEN + usize::try_from(header.len).unwrap_or(usize::MAX),
+            None => HEADER_LEN,
+        };
+        Ok(len.saturating_sub(self.buffer.len()))
+    }
+
     /// The next whole packet; `None` until more bytes arrive. After an error the stream is lost.
     pub fn next_packet(&mut self) -> Result<Option<Packet>, PacketError> {
         while let Some(header) = self.header()? {

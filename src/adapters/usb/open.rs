@@ -1,0 +1,130 @@
+//! Opens a link to a handset on USB, and resets one. Whoever holds it is left alone.
+
+use crate::adapters::threaded_link::{Farewell, Threads};
+use crate::adapters::usb::bulk::{UsbReader, UsbWriter};
+use crate::adapters::usb::device::{Found, context, find_all};
+use crate::adapters::usb::error::UsbError;
+use crate::adapters::usb::handset::{UsbHandset, UsbState};
+use crate::adapters::usb::holder::{device_file, holders};
+use crate::adapters::usb::interface::AdbInterface;
+use crate::adapters::usb::select::select;
+use crate::ports::link::Link;
+use rusb::{Context, DeviceHandle, Error};
+use std::sync::Arc;
+
+/// Claims the handset that `wanted` names, by its serial or its place (`1-2.3`). Dropping the link's
+/// two halves releases it; the last one waits for that, at most half a second while the handset reads.
+///
+/// # Errors
+/// Why it cannot be had, and what to do.
+pub async fn open(wanted: &str) -> Result<Link, UsbError> {
+    let wanted = wanted.to_owned();
+    off_the_runtime(move || open_blocking(&wanted)).await
+}
+
+/// Resets the handset that `wanted` names, as if it were unplugged and plugged in again, which ends
+/// every conversation with it.
+///
+/// # Errors
+/// Why it cannot be done: one that another program holds is left alone.
+pub async fn reset(wanted: &str) -> Result<(), UsbError> {
+    let wanted = wanted.to_owned();
+    off_the_runtime(move || {
+        let (found, _) = find_one(&wanted)?;
+        let handle = opened(&found)?;
+        match handle.reset() {
+            // It came back as another device.
+            Ok(()) | Err(Error::NotFound) => Ok(()),
+            Err(cause) => Err(failed("reset it", cause)),
+        }
+    })
+    .await
+}
+
+/// Runs what blocks where it may.
+pub(super) async fn off_the_runtime<T: Send + 'static>(
+    blocking: impl FnOnce() -> Result<T, UsbError> + Send + 'static,
+) -> Result<T, UsbError> {
+    let ran = tokio::task::spawn_blocking(blocking).await;
+    ran.unwrap_or_else(|error| {
+        let reason = error.to_string();
+        Err(UsbError::NoThread { reason })
+    })
+}
+
+fn open_blocking(wanted: &str) -> Result<Link, UsbError> {
+    let (found, interface) = find_one(wanted)?;
+    let handle = Arc::new(opened(&found)?);
+    claim(&handle, &interface, &found.handset)?;
+    for endpoint in [interface.input, interface.output] {
+        // As AOSP's host does (`client/usb_libusb.cpp`): a halt may be left from a conversation that
+        // the handset ended. One that knows no halt is none the worse.
+        let _ = handle.clear_halt(endpoint.address);
+    }
+    let mut reader = UsbReader::new(Arc::clone(&handle), interface.input);
+    let drained = reader.drain();
+    drained.map_err(|cause| failed("hear out an earlier conversation", cause))?;
+    let writer = UsbWriter::new(handle, interface.output);
+    let threads = Threads::start(reader, writer, Farewell::Joined);
+    let threads = threads.map_err(|error| UsbError::NoThread {
+        reason: error.to_string(),
+    })?;
+    Ok(threads.link())
+}
+
+fn find_one(wanted: &str) -> Result<(Found, AdbInterface), UsbError> {
+    let mut all = find_all(&context()?)?;
+    let handsets: Vec<&UsbHandset> = all.iter().map(|found| &found.handset).collect();
+    let found = all.swap_remove(select(&handsets, wanted)?);
+    match (&found.handset.state, found.interface) {
+        (UsbState::Ready, Some(interface)) => Ok((found, interface)),
+        _ => Err(found.handset.problem().unwrap_or(UsbError::Gone)),
+    }
+}
+
+fn opened(found: &Found) -> Result<DeviceHandle<Context>, UsbError> {
+    found.device.open().map_err(|cause| match cause {
+        Error::Access => UsbError::NoPermission {
+            place: found.handset.place.clone(),
+            vendor_id: found.handset.vendor_id,
+        },
+        cause => failed("open it", cause),
+    })
+}
+
+fn claim(
+    handle: &DeviceHandle<Context>,
+    interface: &AdbInterface,
+    handset: &UsbHandset,
+) -> Result<(), UsbError> {
+    // Systems where a program cannot take an interface from the kernel say so; none claims ADB.
+    let _ = handle.set_auto_detach_kernel_driver(true);
+    let active = handle
+        .active_configuration()
+        .map_err(|cause| failed("ask for its configuration", cause))?;
+    if active != interface.configuration {
+        let set = handle.set_active_configuration(interface.configuration);
+        set.map_err(|cause| failed("change its configuration", cause))?;
+    }
+    handle
+        .claim_interface(interface.number)
+        .map_err(|cause| match cause {
+            Error::Busy => UsbError::Held {
+                serial: handset.name().to_owned(),
+                holders: holders(&device_file(handset.bus, handset.address)),
+            },
+            cause => failed("claim its ADB interface", cause),
+        })?;
+    if interface.setting != 0 {
+        let set = handle.set_alternate_setting(interface.number, interface.setting);
+        set.map_err(|cause| failed("change its alternate setting", cause))?;
+    }
+    Ok(())
+}
+
+const fn failed(action: &'static str, cause: Error) -> UsbError {
+    match cause {
+        Error::NoDevice => UsbError::Gone,
+        cause => UsbError::Failed { action, cause },
+    }
+}
