@@ -27,6 +27,11 @@ pub enum LinkError {
 pub trait LinkReader: Send {
     /// The next packet. Not cancel-safe: one task owns a reader and only awaits this.
     fn receive(&mut self) -> BoxFuture<'_, Result<Packet, LinkError>>;
+
+    /// Whether the packet received last held a checksum, where the link can tell.
+    fn sums(&self) -> Option<Sums> {
+        None
+    }
 }
 
 /// The sending half.

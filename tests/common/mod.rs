@@ -7,6 +7,8 @@
 )]
 #![expect(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod memory_store;
+
 use phonehome::adapters::adb::{HostConfig, connect};
 use phonehome::adapters::system_clock::SystemClock;
 use phonehome::adapters::tcp;

@@ -4,6 +4,7 @@
 use crate::ports::BoxFuture;
 use crate::ports::link::{Endpoints, Link, LinkError, LinkReader, LinkWriter};
 use crate::wire::adb::packet::{MAX_PAYLOAD, Packet, PacketDecoder, Sums};
+use crate::wire::adb::transcript::Direction;
 use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -26,15 +27,6 @@ where
         }),
         endpoints,
     }
-}
-
-/// Which way a packet went, seen from the side that owns the link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Received.
-    In,
-    /// Sent.
-    Out,
 }
 
 /// Is told of each packet that crosses a link, with its size in bytes.
@@ -76,6 +68,10 @@ impl<R: AsyncRead + Send + Unpin> LinkReader for PacketReader<R> {
                 }
             }
         })
+    }
+
+    fn sums(&self) -> Option<Sums> {
+        self.decoder.sums()
     }
 }
 
@@ -122,6 +118,10 @@ impl LinkReader for ObservedReader {
             (self.observer)(Direction::In, packet.len_bytes());
             Ok(packet)
         })
+    }
+
+    fn sums(&self) -> Option<Sums> {
+        self.reader.sums()
     }
 }
 

@@ -9,7 +9,7 @@ mod shared;
 mod stream;
 
 pub use device::{AuthorisedKeys, DeviceConfig, Owner, serve};
-pub use framing::{Direction, Observer, link_over, observed};
+pub use framing::{Observer, link_over, observed};
 pub use host::{AdbTransport, HostConfig, connect};
 pub use peer::Peer;
 pub use services::{ServiceBody, Services};

@@ -1,8 +1,8 @@
 //! Host and device side against each other, in one process, over the same bytes as on a wire.
 
 use crate::adapters::adb::{
-    AdbStream, AdbTransport, DeviceConfig, Direction, HostConfig, ServiceBody, Services, connect,
-    link_over, observed, serve,
+    AdbStream, AdbTransport, DeviceConfig, HostConfig, ServiceBody, Services, connect, link_over,
+    observed, serve,
 };
 use crate::adapters::in_process;
 use crate::adapters::system_clock::SystemClock;
@@ -15,6 +15,7 @@ use crate::ports::transport::{Transport, TransportError};
 use crate::wire::adb::banner::emit_device;
 use crate::wire::adb::event::OpenError;
 use crate::wire::adb::packet::{Command, Packet, Sums};
+use crate::wire::adb::transcript::Direction;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

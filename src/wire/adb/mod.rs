@@ -14,4 +14,5 @@ pub mod state;
 mod stream;
 pub mod sync;
 pub mod sync_v2;
+pub mod transcript;
 pub mod transfer;

@@ -80,6 +80,12 @@ impl Command {
         }
     }
 
+    /// The command of four letters, if it is one of the seven.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| command.name() == name)
+    }
+
     /// The command of a word, if it is one of the seven.
     #[must_use]
     pub fn from_word(word: u32) -> Option<Self> {
@@ -210,6 +216,8 @@ enum Checksums {
     Always,
     /// Later versions leave them out.
     Never,
+    /// As `Always`, and a later `CNXN` changes nothing.
+    Demanded,
 }
 
 /// Cuts a stream of bytes into packets. Buffers what has arrived, never what is only claimed.
@@ -221,6 +229,7 @@ pub struct PacketDecoder {
     buffer: BytesMut,
     limit: u32,
     checksums: Checksums,
+    sums: Option<Sums>,
 }
 
 impl PacketDecoder {
@@ -231,7 +240,21 @@ impl PacketDecoder {
             buffer: BytesMut::new(),
             limit,
             checksums: Checksums::WhereGiven,
+            sums: None,
         }
+    }
+
+    /// Has every packet from now on checked, whatever its sender's version: the peer of a side that
+    /// speaks version 0x01000000 must send checksums.
+    pub const fn demand_checksums(&mut self) {
+        self.checksums = Checksums::Demanded;
+    }
+
+    /// Whether the last packet's header held a checksum; that of an empty payload is zero, and looks
+    /// left out. `None` before the first.
+    #[must_use]
+    pub const fn sums(&self) -> Option<Sums> {
+        self.sums
     }
 
     /// Takes bytes as they arrived.
@@ -269,6 +292,11 @@ impl PacketDecoder {
             let mut whole = self.buffer.split_to(HEADER_LEN + len);
             let payload = whole.split_off(HEADER_LEN).freeze();
             self.check(&header, &payload)?;
+            self.sums = Some(if header.checksum == 0 {
+                Sums::LeftOut
+            } else {
+                Sums::Sent
+            });
             if let Some(command) = Command::from_word(header.command) {
                 return Ok(Some(Packet::new(
                     command,
@@ -302,7 +330,8 @@ impl PacketDecoder {
     }
 
     fn check(&mut self, header: &Header, payload: &[u8]) -> Result<(), PacketError> {
-        if header.command == Command::Connect.word() {
+        let is_greeting = header.command == Command::Connect.word();
+        if is_greeting && self.checksums != Checksums::Demanded {
             self.checksums = if header.arg0 >= VERSION_SKIP_CHECKSUM {
                 Checksums::Never
             } else {
@@ -310,7 +339,7 @@ impl PacketDecoder {
             };
         }
         let checked = match self.checksums {
-            Checksums::Always => true,
+            Checksums::Always | Checksums::Demanded => true,
             Checksums::WhereGiven => header.checksum != 0,
             Checksums::Never => false,
         };
