@@ -1,8 +1,8 @@
 //! The core commands by name; which userland has which is in `names`.
 
 use super::{
-    copy, digest, dump, file, find, grep, identity, job, list, owner, path, process_list, sed,
-    sort, storage, text, time, xargs,
+    copy, digest, dump, file, find, grep, head, identity, job, list, owner, path, process_list,
+    sed, sort, storage, text, time, xargs,
 };
 use crate::adapters::virtual_handset::kernel::process::Program;
 
@@ -35,7 +35,7 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("grep", |p| Box::pin(grep::grep(p))),
     ("groups", |p| Box::pin(identity::groups(p))),
     ("hd", |p| Box::pin(dump::hd(p))),
-    ("head", |p| Box::pin(text::head(p))),
+    ("head", |p| Box::pin(head::head(p))),
     ("hostname", |p| Box::pin(identity::hostname(p))),
     ("id", |p| Box::pin(identity::id(p))),
     ("kill", |p| Box::pin(job::kill(p))),

@@ -7,6 +7,7 @@ mod dump;
 mod file;
 mod find;
 mod grep;
+mod head;
 mod identity;
 mod job;
 mod list;

@@ -1,4 +1,4 @@
-//! Line by line: `head`, `tail`, `wc`, `cut`, `nl`, `paste`, `rev`, `tac`; and text from nothing:
+//! Line by line: `tail`, `wc`, `cut`, `nl`, `paste`, `rev`, `tac`; and text from nothing:
 //! `clear`, `echo`, `printf`, `seq`, `yes`.
 
 use super::super::format;
@@ -11,51 +11,6 @@ const FOLLOW: Duration = Duration::from_millis(250);
 
 /// Numbers one `seq` prints.
 const MAX_SEQUENCE: usize = 1_000_000;
-
-/// `head [-n lines | -c bytes] [-qv] [file…]`
-pub(super) async fn head(process: &mut Process) -> Result<u8, Stop> {
-    let arguments = old_number(&process.arguments);
-    let read = options(&arguments, "qv", "nc", &[], false);
-    let options = match read {
-        Ok(options) => options,
-        Err(problem) => return process.usage(&problem).await,
-    };
-    let (letter, text) = match (options.value('c'), options.value('n')) {
-        (Some(text), _) => ('c', text),
-        (_, text) => ('n', text.unwrap_or("10")),
-    };
-    let Ok(wanted) = text.parse::<usize>() else {
-        let problem = if text.starts_with('-') {
-            format!("-{letter} < 0")
-        } else {
-            format!("not integer: {text}")
-        };
-        return process.usage(&problem).await;
-    };
-    let by_bytes = letter == 'c';
-    let (files, failed) = process.read_operands(&options.operands).await?;
-    let titled = (files.len() > 1 && !options.has('q')) || options.has('v');
-    for (index, (name, bytes)) in files.iter().enumerate() {
-        if titled {
-            let gap = if index > 0 { "\n" } else { "" };
-            process.print(format!("{gap}==> {name} <==\n")).await?;
-        }
-        let end = if by_bytes {
-            wanted.min(bytes.len())
-        } else {
-            let ends = line_ends(bytes);
-            let lines = wanted.min(ends.len());
-            if lines == 0 {
-                0
-            } else {
-                ends.get(lines - 1).copied().unwrap_or(bytes.len())
-            }
-        };
-        let part = bytes.slice(..end.min(bytes.len()));
-        process.print(part).await?;
-    }
-    Ok(u8::from(failed))
-}
 
 /// Where each line ends, its line end included.
 fn line_ends(bytes: &[u8]) -> Vec<usize> {
@@ -72,7 +27,7 @@ fn line_ends(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// `-5` as `-n 5`.
-fn old_number(arguments: &[String]) -> Vec<String> {
+pub(super) fn old_number(arguments: &[String]) -> Vec<String> {
     let digits = |word: &str| {
         let number = word.strip_prefix('-').unwrap_or_default();
         !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
