@@ -9,6 +9,10 @@ use crate::cli::input::plain;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long its hosts are quiet before a sleep is cut short: who starts a `sleep 60` to look at it finds it there.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Runs the command until it is interrupted.
 pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<Exit> {
@@ -20,6 +24,7 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
     }
     let clock = Arc::new(SystemClock::new());
     let handset = firmware::start(firmware, args.serial, args.seed, clock)?;
+    handset.be_patient(QUIET);
     let address = handset.listen(args.listen).await.map_err(|error| {
         Rejection::failure(format!(
             "cannot listen on `{}`: {}",

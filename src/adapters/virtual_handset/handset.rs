@@ -13,6 +13,7 @@ use crate::ports::link::Link;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -73,6 +74,12 @@ impl VirtualHandset {
             serial: options.serial,
             tasks: std::sync::Mutex::default(),
         })
+    }
+
+    /// Makes it wait until its hosts have been quiet for so long before it skips a time in which nothing but
+    /// sleep happens. A fresh handset skips such times at once.
+    pub fn be_patient(&self, quiet: Duration) {
+        self.handset.set_patience(quiet);
     }
 
     /// Its serial number.
@@ -208,7 +215,7 @@ mod tests {
         let handset = handset(Userland::Toybox14, Root::Adb);
         let transport = attach(&handset).await;
         let mut other = transport.open("shell,v2,raw:cat").await.unwrap();
-        let before = std::time::Duration::from_secs(86_399);
+        let before = Duration::from_secs(86_399);
         let slept = talk(&transport, "exec:sleep 86400; cat /proc/uptime").await;
         let uptime: f64 = slept.split(' ').next().unwrap().parse().unwrap();
         assert!(uptime > before.as_secs_f64());
@@ -403,7 +410,7 @@ mod tests {
             .listen("127.0.0.1:0".parse().unwrap())
             .await
             .unwrap();
-        let limit = std::time::Duration::from_secs(10);
+        let limit = Duration::from_secs(10);
         let mut transports = Vec::new();
         for _ in 0..3 {
             let link = crate::adapters::tcp::dial(&address.to_string(), "x", limit, &*clock())

@@ -4,7 +4,7 @@
 use super::host_stream::HostStream;
 use super::service::{Service, features};
 use super::tee::{Tap, tapped};
-use super::{privilege, session, sync};
+use super::{connect, privilege, session, sync};
 use crate::adapters::adb::{
     AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, link_over, serve,
 };
@@ -15,6 +15,7 @@ use crate::adapters::virtual_handset::kernel::user::{User, name_of};
 use crate::adapters::virtual_handset::network::adb::{
     adb_closed, adb_listening, adb_opened, adb_traffic,
 };
+use crate::adapters::virtual_handset::network::local::SocketName;
 use crate::ports::clock::Clock;
 use crate::ports::link::{Endpoints, Link};
 use crate::wire::adb::banner::emit_device;
@@ -319,13 +320,24 @@ struct Open(Arc<Daemon>);
 
 impl Services for Open {
     fn open(&self, service: &str) -> Option<ServiceBody> {
+        let handset = self.0.handset.clone();
         let service = Service::parse(service, self.0.firmware.sdk)?;
+        let mut connection = None;
+        if let Service::Port(port) = service {
+            // Nobody there: the open itself is refused.
+            connection = Some(handset.dial(&SocketName::Tcp(port)).ok()?);
+        }
         let daemon = Arc::clone(&self.0);
         Some(Box::new(move |stream| {
             Box::pin(async move {
-                let host = HostStream::new(stream);
+                let host = HostStream::new(stream, handset);
                 match service {
                     Service::Shell(shell) => session::serve(&daemon, &host, shell).await,
+                    Service::Port(_) => {
+                        if let Some(connection) = connection {
+                            connect::serve(&host, connection).await;
+                        }
+                    }
                     Service::Sync => sync::serve(&daemon, &host).await,
                     Service::Root => privilege::serve(&daemon, &host, true).await,
                     Service::Unroot => privilege::serve(&daemon, &host, false).await,

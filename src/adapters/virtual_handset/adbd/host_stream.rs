@@ -1,6 +1,7 @@
 //! One open stream to a host, shared by who reads it and who writes it. It knows no service.
 
 use crate::adapters::adb::AdbStream;
+use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::scheduler::lock;
 use bytes::{Bytes, BytesMut};
 use std::future::{Future, poll_fn};
@@ -22,13 +23,17 @@ pub(super) struct HostStream {
     stream: StandardMutex<AdbStream>,
     /// Held while a message is written, so that messages stay whole.
     turn: Mutex<()>,
+    /// Is told that somebody is there.
+    handset: Handset,
 }
 
 impl HostStream {
-    pub(super) fn new(stream: AdbStream) -> Self {
+    pub(super) fn new(stream: AdbStream, handset: Handset) -> Self {
+        handset.touch();
         Self {
             stream: StandardMutex::new(stream),
             turn: Mutex::new(()),
+            handset,
         }
     }
 
@@ -43,6 +48,7 @@ impl HostStream {
         })
         .await
         .map_err(|_: io::Error| HostGone)?;
+        self.handset.touch();
         buffer.truncate(len);
         if len == 0 {
             return Err(HostGone);

@@ -26,6 +26,8 @@ pub(super) enum Service {
     Shell(Shell),
     /// Files.
     Sync,
+    /// Who listens at a port of the handset.
+    Port(u16),
     /// adbd anew as root.
     Root,
     /// adbd anew as `shell`.
@@ -73,6 +75,7 @@ impl Service {
         }
         match name.split_once(':').map_or(name, |(name, _)| name) {
             "sync" => Some(Self::Sync),
+            "tcp" => name.strip_prefix("tcp:")?.parse().ok().map(Self::Port),
             "root" => Some(Self::Root),
             // Came with Android 5.
             "unroot" if sdk >= 21 => Some(Self::Unroot),
@@ -194,7 +197,9 @@ mod tests {
             (34, "shell", None),
             (34, "jdwp:1", None),
             (34, "reboot:", None),
-            (34, "tcp:80", None),
+            (34, "tcp:80", Some(Service::Port(80))),
+            (34, "tcp:", None),
+            (34, "tcp:65536", None),
             (34, "", None),
         ];
         for (sdk, name, expected) in cases {

@@ -78,6 +78,8 @@ pub(crate) const TOYBOX_14: &[&str] = &[
     "mktemp",
     "mount",
     "mv",
+    "nc",
+    "netcat",
     "nl",
     "nohup",
     "nproc",

@@ -62,6 +62,12 @@ pub(crate) enum FileError {
     /// `ELOOP`.
     #[error("Too many symbolic links encountered")]
     Loop,
+    /// `EADDRINUSE`.
+    #[error("Address already in use")]
+    AddressInUse,
+    /// `ECONNREFUSED`.
+    #[error("Connection refused")]
+    Refused,
 }
 
 impl FileError {
@@ -87,6 +93,8 @@ impl FileError {
             Self::NameTooLong => 36,
             Self::NotEmpty => 39,
             Self::Loop => 40,
+            Self::AddressInUse => 98,
+            Self::Refused => 111,
         }
     }
 }

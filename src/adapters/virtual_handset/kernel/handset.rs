@@ -1,7 +1,9 @@
 //! `Handset`: the handle to one world, and the pump that moves its time.
 //!
 //! Time flows with the host's clock. When every process waits and one of them sleeps, it jumps: to the
-//! next event before the first sleeper's time, or to that time. With no sleeper it only flows.
+//! next event before the first sleeper's time, or to that time. With no sleeper it only flows. A patient
+//! handset does not jump until its hosts have been quiet for a while, so that a person or a script that looks
+//! meanwhile sees what sleeps.
 
 use super::pipe::{PipeReader, PipeWriter, pipe};
 use super::proc::follow_processes;
@@ -11,6 +13,7 @@ use super::world::World;
 use crate::base::deadline::Instant;
 use crate::ports::clock::Clock;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 /// A handle to one simulated handset; clones reach the same one.
 #[derive(Clone)]
@@ -19,6 +22,14 @@ pub(crate) struct Handset(Arc<Inner>);
 struct Inner {
     world: Mutex<World>,
     scheduler: Arc<Scheduler>,
+    patience: Mutex<Patience>,
+}
+
+/// How long hosts must have been quiet, and when one last was not.
+#[derive(Clone, Copy, Default)]
+struct Patience {
+    quiet: Duration,
+    touched: Option<Instant>,
 }
 
 impl Handset {
@@ -28,6 +39,7 @@ impl Handset {
         let inner = Arc::new(Inner {
             world: Mutex::new(world),
             scheduler: Arc::clone(&scheduler),
+            patience: Mutex::default(),
         });
         tokio::spawn(pump(Arc::downgrade(&inner), scheduler, clock));
         Self(inner)
@@ -51,6 +63,21 @@ impl Handset {
         result
     }
 
+    /// Sets how long hosts must be quiet before time may jump.
+    pub(crate) fn set_patience(&self, quiet: Duration) {
+        lock(&self.0.patience).quiet = quiet;
+    }
+
+    /// A host has done something.
+    pub(crate) fn touch(&self) {
+        let is_patient = !lock(&self.0.patience).quiet.is_zero();
+        if is_patient {
+            // Never both locks in this order: the pump takes the world's first.
+            let now = lock(&self.0.world).host_now();
+            lock(&self.0.patience).touched = Some(now);
+        }
+    }
+
     /// Ends every process at once: the power is gone.
     pub(crate) fn power_off(&self) {
         self.with(|world| {
@@ -67,7 +94,7 @@ impl Handset {
         pipe(&self.0.scheduler)
     }
 
-    pub(super) fn scheduler(&self) -> &Arc<Scheduler> {
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
         &self.0.scheduler
     }
 
@@ -79,7 +106,9 @@ impl Handset {
         world.run_due();
         scheduler.wake_sleepers(world.uptime());
         let mut turn = None;
+        let waits_until = self.waits_until(world.host_now());
         if scheduler.is_idle()
+            && waits_until.is_none()
             && let Some(wake) = scheduler.next_wake()
         {
             let target = world.next_event().map_or(wake, |event| event.min(wake));
@@ -93,11 +122,21 @@ impl Handset {
         }
         turn.unwrap_or_else(|| {
             let next = [world.next_event(), scheduler.next_wake()];
-            match next.into_iter().flatten().min() {
-                Some(uptime) => Turn::At(world.host_instant(uptime)),
-                None => Turn::Notified,
+            let next = next.into_iter().flatten().min();
+            let next = next.map(|uptime| world.host_instant(uptime));
+            match (next, waits_until) {
+                (Some(next), Some(until)) => Turn::At(next.min(until)),
+                (Some(next), None) => Turn::At(next),
+                (None, _) => Turn::Notified,
             }
         })
+    }
+
+    /// Until when hosts are still waited for.
+    fn waits_until(&self, now: Instant) -> Option<Instant> {
+        let Patience { quiet, touched } = *lock(&self.0.patience);
+        let until = touched?.after(quiet);
+        (until > now).then_some(until)
     }
 }
 
@@ -253,6 +292,54 @@ pub(crate) mod tests {
             let at = process.handset.with(|world| world.uptime());
             Ok(u8::try_from(at.as_secs()).unwrap())
         })
+    }
+
+    /// A host clock that jumps whenever it is asked to sleep, and remembers how far.
+    #[derive(Default)]
+    struct EagerClock(Mutex<Duration>);
+
+    impl Clock for EagerClock {
+        fn now(&self) -> Instant {
+            Instant(*lock(&self.0))
+        }
+        fn unix_nanoseconds(&self) -> i64 {
+            0
+        }
+        fn sleep_until(&self, instant: Instant) -> BoxFuture<'static, ()> {
+            let mut now = lock(&self.0);
+            *now = (*now).max(instant.0);
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_patient_handset_jumps_once_its_hosts_are_quiet() {
+        async fn slept(quiet: Option<Duration>) -> Duration {
+            let clock = Arc::new(EagerClock::default());
+            let shared: Arc<dyn Clock> = Arc::<EagerClock>::clone(&clock);
+            let firmware = Arc::new(plain_firmware(Userland::Toybox14, Root::Adb));
+            let world = World::new(firmware, "S1", 7, Arc::clone(&shared));
+            let handset = Handset::start(world, shared);
+            if let Some(quiet) = quiet {
+                handset.set_patience(quiet);
+            }
+            handset.touch();
+            let sleeping: Program = |process| {
+                Box::pin(async {
+                    process.sleep(Duration::from_secs(60)).await?;
+                    Ok(0)
+                })
+            };
+            let child = start(&handset, sleeping, Descriptors::new());
+            child.ended(&handset).await;
+            clock.now().0
+        }
+        assert_eq!(slept(None).await, Duration::ZERO);
+        let second = Duration::from_secs(1);
+        assert_eq!(slept(Some(second)).await, second);
+        // It waits no longer than the sleep itself lasts.
+        let hour = Duration::from_secs(3600);
+        assert_eq!(slept(Some(hour)).await, Duration::from_secs(60));
     }
 
     #[tokio::test]

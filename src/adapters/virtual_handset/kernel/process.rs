@@ -374,7 +374,7 @@ impl Process {
 
     /// Repeats `attempt` until it gives something; before it gives `None` it must have registered the
     /// wait where whatever it waits for will fire it. Ends early when the process is killed.
-    pub(super) async fn block<T>(
+    pub(crate) async fn block<T>(
         &self,
         mut attempt: impl FnMut(&Arc<Wait>) -> Option<T>,
     ) -> Result<T, Stop> {
@@ -390,6 +390,7 @@ impl Process {
             let done = attempt(&wait);
             if let Some(done) = done {
                 lock(&self.control.0).wait = None;
+                wait.give_up();
                 return Ok(done);
             }
             Blocked::on(wait).await;

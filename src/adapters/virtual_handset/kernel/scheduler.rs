@@ -137,6 +137,14 @@ impl Wait {
         }
     }
 
+    /// Gives up a wait that nobody blocked on: one of several queues it stands in had something at once.
+    pub(crate) fn give_up(&self) {
+        let was_fired = self.over.swap(true, Ordering::SeqCst);
+        if was_fired && self.counted {
+            self.scheduler.leave();
+        }
+    }
+
     /// Whether it has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)

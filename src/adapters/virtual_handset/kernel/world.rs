@@ -122,6 +122,11 @@ impl World {
         self.tell_files_the_time();
     }
 
+    /// The host's time.
+    pub(super) fn host_now(&self) -> Instant {
+        self.time.clock.now()
+    }
+
     /// Lets something happen at an uptime; what lies in the past happens next.
     pub(crate) fn schedule(&mut self, at: Duration, event: Event) {
         self.scheduled += 1;

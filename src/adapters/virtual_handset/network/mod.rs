@@ -13,6 +13,7 @@ pub(crate) mod exchange;
 mod filter;
 mod frame;
 mod interfaces;
+pub(crate) mod local;
 mod netstat;
 mod pcap;
 mod ping;

@@ -12,6 +12,7 @@ use super::adb::AdbConnections;
 use super::config::Config;
 use super::counters::Counters;
 use super::frame::{Frame, Interface};
+use super::local::LocalSockets;
 use super::sockets::{Protocol, SocketId, Sockets, State};
 use super::statistics::{History, Moment};
 use super::taps::Taps;
@@ -24,8 +25,8 @@ pub(super) const MAX_PLANNED_BYTES: usize = 64 * 1024 * 1024;
 const MAX_REMEMBERED: usize = 512;
 
 /// Linux's range of ephemeral ports.
-const FIRST_PORT: u16 = 32_768;
-const LAST_PORT: u16 = 60_999;
+pub(super) const FIRST_PORT: u16 = 32_768;
+pub(super) const LAST_PORT: u16 = 60_999;
 
 /// The handset's network.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Network {
     pub(super) taps: Taps,
     pub(super) tls: Tls,
     pub(super) adb: AdbConnections,
+    /// Who listens inside the handset.
+    pub(super) local: LocalSockets,
     /// Bytes of planned packets.
     pub(super) planned_bytes: usize,
     /// Counts connections to the network; what was planned in an earlier one never passes.
@@ -69,6 +72,7 @@ impl Network {
             taps: Taps::default(),
             tls: Tls::default(),
             adb: AdbConnections::default(),
+            local: LocalSockets::default(),
             planned_bytes: 0,
             era: 0,
             hosts,

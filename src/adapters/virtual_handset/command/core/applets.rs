@@ -1,8 +1,8 @@
 //! The core commands by name; which userland has which is in `names`.
 
 use super::{
-    copy, digest, dump, file, find, grep, head, identity, job, list, owner, path, process_list,
-    sed, sort, storage, text, time, xargs,
+    copy, digest, dump, file, find, grep, head, identity, job, list, netcat, owner, path,
+    process_list, sed, sort, storage, text, time, xargs,
 };
 use crate::adapters::virtual_handset::kernel::process::Program;
 
@@ -49,6 +49,8 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("mktemp", |p| Box::pin(path::mktemp(p))),
     ("mount", |p| Box::pin(storage::mount(p))),
     ("mv", |p| Box::pin(copy::mv(p))),
+    ("nc", |p| Box::pin(netcat::nc(p))),
+    ("netcat", |p| Box::pin(netcat::nc(p))),
     ("nl", |p| Box::pin(text::nl(p))),
     ("nohup", |p| Box::pin(job::nohup(p))),
     ("nproc", |p| Box::pin(identity::nproc(p))),

@@ -11,6 +11,7 @@ mod head;
 mod identity;
 mod job;
 mod list;
+mod netcat;
 mod owner;
 mod path;
 mod process_list;

@@ -28,6 +28,7 @@ pub(super) async fn ps(process: &mut Process) -> Result<u8, Stop> {
     let all = options.has('A') || options.has('e') || options.has('a') || options.has('d');
     let pids: Vec<u32> = options
         .values('p')
+        .chain(options.operands.iter().map(String::as_str))
         .flat_map(|list| list.split(','))
         .filter_map(|pid| pid.parse().ok())
         .collect();
