@@ -21,6 +21,13 @@ impl Peer {
         accepted(request(&self.0, service, None)?, service).await
     }
 
+    /// Ends the connection for both sides.
+    pub fn hang_up(&self) {
+        self.0.lose(TransportError::Lost {
+            reason: "this side ended the connection".to_owned(),
+        });
+    }
+
     /// Returns when the connection is over.
     pub async fn gone(&self) {
         self.0.gone().await;

@@ -167,6 +167,14 @@ impl Shared {
         self.ended.notify_waiters();
     }
 
+    /// Waits for the connection's loss, and says what it was.
+    async fn ending(&self) -> TransportError {
+        self.gone().await;
+        let reason = "the connection ended".to_owned();
+        let lost = self.lock().lost.clone();
+        lost.unwrap_or(TransportError::Lost { reason })
+    }
+
     /// Returns when the connection is lost.
     pub(super) async fn gone(&self) {
         // Made before the look, so that no end falls in between.
@@ -190,6 +198,7 @@ impl Shared {
         let error = tokio::select! {
             error = self.receive_all(link.reader, on_event) => error,
             error = self.send_all(link.writer) => error,
+            error = self.ending() => error,
         };
         self.lose(error.clone());
         error

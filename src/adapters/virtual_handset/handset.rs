@@ -1,6 +1,7 @@
 //! `VirtualHandset`: one simulated handset, reached in-process or over TCP, by real ADB bytes.
 
 use super::adbd::daemon::Daemon;
+use super::adbd::power;
 use super::android::state::boot;
 use super::command::install::lay_down;
 use super::files::error::FileError;
@@ -68,12 +69,14 @@ impl VirtualHandset {
         lay_down(&mut world)?;
         boot(&mut world);
         let handset = Handset::start(world, Arc::clone(&clock));
-        Ok(Self {
+        let started = Self {
             daemon: Daemon::start(handset.clone(), firmware, clock),
             handset,
             serial: options.serial,
             tasks: std::sync::Mutex::default(),
-        })
+        };
+        started.spawn(power::watch(Arc::clone(&started.daemon)));
+        Ok(started)
     }
 
     /// Makes it wait until its hosts have been quiet for so long before it skips a time in which nothing but

@@ -2,6 +2,7 @@
 //! that hosts open, and restarts as another user. It opens no socket.
 
 use super::host_stream::HostStream;
+use super::power::Mode;
 use super::service::{Service, features};
 use super::tee::{Tap, tapped};
 use super::{connect, privilege, session, sync};
@@ -44,6 +45,9 @@ struct State {
     pid: u32,
     is_root: bool,
     port: Option<u16>,
+    mode: Mode,
+    /// Whether it takes hosts over TCP.
+    listens: bool,
 }
 
 impl Daemon {
@@ -61,6 +65,8 @@ impl Daemon {
                 pid: 0,
                 is_root: false,
                 port: None,
+                mode: Mode::System,
+                listens: true,
             }),
             restarts: watch::Sender::new(0),
         };
@@ -71,7 +77,9 @@ impl Daemon {
     /// Serves a host over a link until it leaves, breaks the protocol, or adbd restarts.
     pub(crate) async fn attend(self: Arc<Self>, link: Link) {
         let mut restarts = self.restarts.subscribe();
-        let config = self.config();
+        let Some(config) = self.config() else {
+            return;
+        };
         let services: Arc<dyn Services> = Arc::new(Open(Arc::clone(&self)));
         tokio::select! {
             // What a host did wrong concerns nobody on the handset.
@@ -113,6 +121,9 @@ impl Daemon {
     }
 
     async fn accept(self: Arc<Self>, socket: TcpStream) -> io::Result<()> {
+        if self.mode() == Mode::Off || !lock(&self.state).listens {
+            return Ok(());
+        }
         socket.set_nodelay(true)?;
         let ends = Endpoints {
             local: socket.local_addr()?,
@@ -170,6 +181,38 @@ impl Daemon {
         }
     }
 
+    /// What runs on the handset.
+    pub(super) fn mode(&self) -> Mode {
+        lock(&self.state).mode
+    }
+
+    /// Ends every connection; nobody is answered from now on.
+    pub(super) fn fall_silent(&self) {
+        lock(&self.state).mode = Mode::Off;
+        self.restarts.send_modify(|count| *count += 1);
+    }
+
+    /// Begins to answer after a restart of the handset.
+    pub(super) fn come_up(&self, mode: Mode, is_root: bool) {
+        self.begin(is_root);
+        {
+            let mut state = lock(&self.state);
+            state.mode = mode;
+            state.listens = true;
+        }
+        self.tell_network();
+    }
+
+    /// Ends this life and begins the next, taking hosts over TCP or not.
+    pub(super) fn restart_listening(&self, listens: bool) {
+        let is_root = {
+            let mut state = lock(&self.state);
+            state.listens = listens;
+            state.is_root
+        };
+        self.restart(is_root);
+    }
+
     /// Ends this life and begins the next as `root`, or as `shell`.
     pub(super) fn restart(&self, as_root: bool) {
         self.begin(as_root);
@@ -207,8 +250,9 @@ impl Daemon {
             .any(|known| known == feature)
     }
 
-    /// What adbd says of itself.
-    fn config(&self) -> DeviceConfig {
+    /// What adbd says of itself; nothing where there is none.
+    fn config(&self) -> Option<DeviceConfig> {
+        let state = self.mode().state()?;
         let firmware = &self.firmware;
         let property = |name| firmware.property(name);
         let owner = match firmware.adb.auth {
@@ -216,9 +260,9 @@ impl Daemon {
             Auth::Accept => Some(Owner::Allows),
             Auth::Silent => Some(Owner::Ignores),
         };
-        DeviceConfig {
+        Some(DeviceConfig {
             banner: emit_device(
-                "device",
+                state,
                 property("ro.product.name"),
                 property("ro.product.model"),
                 property("ro.product.device"),
@@ -230,7 +274,7 @@ impl Daemon {
                 keys: Vec::new(),
                 owner,
             }),
-        }
+        })
     }
 
     /// The environment of what adbd runs.
@@ -323,9 +367,11 @@ impl Services for Open {
         let handset = self.0.handset.clone();
         let service = Service::parse(service, self.0.firmware.sdk)?;
         let mut connection = None;
-        if let Service::Port(port) = service {
+        match &service {
             // Nobody there: the open itself is refused.
-            connection = Some(handset.dial(&SocketName::Tcp(port)).ok()?);
+            Service::Port(port) => connection = Some(handset.dial(&SocketName::Tcp(*port)).ok()?),
+            Service::Special(special) if !special.opens(&self.0) => return None,
+            _ => {}
         }
         let daemon = Arc::clone(&self.0);
         Some(Box::new(move |stream| {
@@ -339,6 +385,7 @@ impl Services for Open {
                         }
                     }
                     Service::Sync => sync::serve(&daemon, &host).await,
+                    Service::Special(special) => special.serve(&daemon, &host).await,
                     Service::Root => privilege::serve(&daemon, &host, true).await,
                     Service::Unroot => privilege::serve(&daemon, &host, false).await,
                 }

@@ -77,6 +77,11 @@ impl HostStream {
         closed.await.ok();
     }
 
+    /// Ends the whole connection.
+    pub(super) fn hang_up(&self) {
+        lock(&self.stream).peer().hang_up();
+    }
+
     /// Returns when the host is gone. Only the one who reads may ask, and not while reading.
     pub(super) async fn gone(&self) {
         poll_fn(|context| pin!(lock(&self.stream).closed()).poll(context)).await;

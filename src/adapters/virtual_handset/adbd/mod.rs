@@ -4,10 +4,16 @@
 mod connect;
 pub(crate) mod daemon;
 mod host_stream;
+pub(crate) mod power;
 mod privilege;
+mod processes;
+mod program_service;
 mod service;
 mod session;
+mod special;
 mod sync;
 mod sync_send;
 mod tee;
 mod terminal;
+#[cfg(test)]
+mod tests;

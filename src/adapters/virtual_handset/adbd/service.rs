@@ -2,6 +2,9 @@
 //!
 //! Sources: AOSP `system/core/adb/services.c` (4.3) and `packages/modules/adb/daemon/services.cpp` (14).
 
+use super::program_service;
+use super::special::Special;
+
 /// Features that are built here; a firmware's others are not advertised.
 const BUILT: &[&str] = &[
     "shell_v2",
@@ -10,7 +13,11 @@ const BUILT: &[&str] = &[
     "ls_v2",
     "fixed_push_mkdir",
     "apex",
+    "abb",
     "fixed_push_symlink_timestamp",
+    "abb_exec",
+    "remount_shell",
+    "track_app",
     "sendrecv_v2",
     "sendrecv_v2_brotli",
     "sendrecv_v2_lz4",
@@ -28,6 +35,8 @@ pub(super) enum Service {
     Sync,
     /// Who listens at a port of the handset.
     Port(u16),
+    /// One of the smaller ones.
+    Special(Special),
     /// adbd anew as root.
     Root,
     /// adbd anew as `shell`.
@@ -65,6 +74,9 @@ pub(super) fn features(wanted: &[String]) -> Vec<String> {
 impl Service {
     /// A service by its name on the wire; `None` is refused.
     pub(super) fn parse(name: &str, sdk: u32) -> Option<Self> {
+        if let Some(shell) = program_service::parse(name, sdk) {
+            return Some(Self::Shell(shell));
+        }
         // A C program made the name: it ends at its NUL.
         let name = name.split('\0').next().unwrap_or_default();
         if let Some(arguments) = name.strip_prefix("shell") {
@@ -79,7 +91,7 @@ impl Service {
             "root" => Some(Self::Root),
             // Came with Android 5.
             "unroot" if sdk >= 21 => Some(Self::Unroot),
-            _ => None,
+            _ => Special::parse(name, sdk).map(Self::Special),
         }
     }
 }
@@ -196,7 +208,6 @@ mod tests {
             (34, "sync:\0", Some(Service::Sync)),
             (34, "shell", None),
             (34, "jdwp:1", None),
-            (34, "reboot:", None),
             (34, "tcp:80", Some(Service::Port(80))),
             (34, "tcp:", None),
             (34, "tcp:65536", None),
@@ -209,7 +220,7 @@ mod tests {
 
     #[test]
     fn only_what_works_is_advertised() {
-        let wanted = ["remount_shell", "cmd", "abb_exec", "shell_v2"].map(str::to_owned);
+        let wanted = ["openscreen_mdns", "cmd", "app_info", "shell_v2"].map(str::to_owned);
         assert_eq!(features(&wanted), ["cmd", "shell_v2"]);
     }
 }

@@ -32,6 +32,17 @@ pub(crate) fn preference_path(package: &str, file: &str) -> String {
 }
 
 /// The process of a running app.
+/// Ids of all running apps.
+pub(crate) fn pids(world: &World) -> Vec<u32> {
+    let running = world.android.apps.running.values();
+    let pids = running.map(|running| running.pid);
+    let mut pids: Vec<u32> = pids
+        .filter(|pid| world.processes.get(*pid).is_some())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
 pub(crate) fn pid_of(world: &World, package: &str) -> Option<u32> {
     let running = world.android.apps.running.get(package)?;
     world.processes.get(running.pid).map(|_| running.pid)

@@ -8,6 +8,7 @@ pub(crate) mod log_format;
 pub(crate) mod preference;
 pub(crate) mod program;
 pub(crate) mod provider;
+pub(crate) mod screen;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod telephony;

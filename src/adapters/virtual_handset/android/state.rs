@@ -11,9 +11,10 @@ use crate::adapters::virtual_handset::behaviour::routine::Routines;
 use crate::adapters::virtual_handset::behaviour::trigger::{Trigger, trigger};
 use crate::adapters::virtual_handset::firmware::model::Firmware;
 use crate::adapters::virtual_handset::kernel::user::{SYSTEM, User};
-use crate::adapters::virtual_handset::kernel::world::World;
+use crate::adapters::virtual_handset::kernel::world::{Event, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The framework's state.
 pub(crate) struct Android {
@@ -39,6 +40,8 @@ pub(crate) struct Android {
     pub(crate) routines: Routines,
     /// The system server's process.
     pub(crate) system_server: u32,
+    /// Whether the next start verifies the system partition.
+    pub(crate) verity: bool,
 }
 
 impl Android {
@@ -55,8 +58,25 @@ impl Android {
             logs: Logs::default(),
             routines: Routines::default(),
             system_server: 0,
+            verity: false,
             firmware: Arc::clone(firmware),
         }
+    }
+
+    /// The state after a restart: what is stored stays, what is in memory is gone.
+    pub(crate) fn power_cycle(&mut self, serial: &str) {
+        let mut fresh = Self::new(&Arc::clone(&self.firmware), serial);
+        let kept = std::mem::take(&mut self.properties).into_iter();
+        let kept = kept.filter(|(name, _)| name.starts_with("persist."));
+        fresh.properties.extend(kept);
+        for name in BOOTED {
+            fresh.properties.remove(*name);
+        }
+        std::mem::swap(&mut fresh.settings, &mut self.settings);
+        std::mem::swap(&mut fresh.operations, &mut self.operations);
+        std::mem::swap(&mut fresh.providers, &mut self.providers);
+        fresh.verity = self.verity;
+        *self = fresh;
     }
 
     /// A property, empty when it is not set.
@@ -70,14 +90,21 @@ impl Android {
     }
 }
 
+/// Properties that say that the framework is up.
+const BOOTED: &[&str] = &["sys.boot_completed", "dev.bootcomplete"];
+
+/// How long the framework takes to come up.
+const FRAMEWORK: Duration = Duration::from_secs(5);
+
 /// The firmware's properties, with what the radio and adbd set at boot.
 fn properties(firmware: &Firmware, serial: &str) -> BTreeMap<String, String> {
     let mut properties = firmware.properties.clone();
     let mut set = |name: &str, value: String| properties.insert(name.to_owned(), value);
     set("ro.serialno", serial.to_owned());
     set("ro.boot.serialno", serial.to_owned());
-    set("sys.boot_completed", "1".to_owned());
-    set("dev.bootcomplete", "1".to_owned());
+    for name in BOOTED {
+        set(name, "1".to_owned());
+    }
     set("persist.sys.timezone", firmware.time_zone.clone());
     let of_slots =
         |value: fn(&crate::adapters::virtual_handset::firmware::model::Sim) -> Option<&String>| {
@@ -114,6 +141,32 @@ pub(crate) fn boot(world: &mut World) {
     for path in &locked {
         world.files.remount(path, true);
     }
+    bring_up(world);
+}
+
+/// Starts the framework anew after a restart; it says that it is up a little later.
+pub(crate) fn boot_again(world: &mut World) {
+    bring_up(world);
+    let at = world.uptime() + FRAMEWORK;
+    world.schedule(at, Event::Booted);
+}
+
+/// The framework has come up.
+pub(crate) fn booted(world: &mut World) {
+    for name in BOOTED {
+        let properties = &mut world.android.properties;
+        properties.insert((*name).to_owned(), "1".to_owned());
+    }
+    log(
+        world,
+        Buffer::System,
+        None,
+        (Level::Info, "ActivityManager"),
+        "Boot completed",
+    );
+}
+
+fn bring_up(world: &mut World) {
     let now = world.uptime();
     let server = world
         .processes

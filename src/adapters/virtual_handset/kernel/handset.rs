@@ -5,11 +5,15 @@
 //! handset does not jump until its hosts have been quiet for a while, so that a person or a script that looks
 //! meanwhile sees what sleeps.
 
+use super::descriptor::Descriptor;
 use super::pipe::{PipeReader, PipeWriter, pipe};
 use super::proc::follow_processes;
-use super::scheduler::{Scheduler, lock};
+use super::scheduler::{Blocked, Scheduler, Wait, lock};
 use super::signal;
+use super::user::User;
 use super::world::World;
+use crate::adapters::virtual_handset::files::node::Device;
+use crate::adapters::virtual_handset::files::system::{OpenMode, Opened};
 use crate::base::deadline::Instant;
 use crate::ports::clock::Clock;
 use std::sync::{Arc, Mutex, Weak};
@@ -87,6 +91,39 @@ impl Handset {
                 world.processes.kill(pid, signal::KILL).ok();
             }
         });
+    }
+
+    /// Waits, for the transport, until more was announced than had been at `seen`.
+    pub(crate) async fn news(&self, seen: u64) {
+        loop {
+            let wait = Wait::new(self.scheduler(), false);
+            let is_new = self.with(|world| {
+                // Registered under the world's lock, so that no change falls in between.
+                self.scheduler().watch(&wait);
+                world.announced() != seen
+            });
+            if is_new {
+                return;
+            }
+            Blocked::on(wait).await;
+        }
+    }
+
+    /// A device node as a user opens it; nothing else is one.
+    pub(crate) fn open_device(&self, user: &User, path: &str) -> Option<Descriptor> {
+        let mode = OpenMode {
+            read: true,
+            write: true,
+            ..OpenMode::default()
+        };
+        let opened = self.with(|world| world.files.open(user, path, mode)).ok()?;
+        match opened {
+            Opened::Device(Device::Null) => Some(Descriptor::Null),
+            Opened::Device(Device::Zero) => Some(Descriptor::Zero),
+            Opened::Device(Device::Full) => Some(Descriptor::Full),
+            Opened::Device(Device::Random) => Some(Descriptor::Random),
+            _ => None,
+        }
     }
 
     /// A fresh pipe on this handset.

@@ -62,6 +62,22 @@ impl ProcessTable {
         table
     }
 
+    /// `init` alone again. Ids go on, so that who ends late takes nobody else's entry along.
+    pub(super) fn power_cycle(&mut self) {
+        let gone: Vec<u32> = self.entries.keys().copied().collect();
+        for pid in gone.into_iter().filter(|pid| *pid != 1) {
+            self.remove(pid);
+        }
+        if let Some(init) = self.entries.get_mut(&1) {
+            init.started = Duration::ZERO;
+        }
+    }
+
+    /// Whether a process with a task is left.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.entries.values().any(|entry| entry.control.is_some())
+    }
+
     /// Adds an app or a service, which has no task; gives its id.
     pub(crate) fn insert_service(
         &mut self,

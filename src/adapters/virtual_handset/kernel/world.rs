@@ -2,7 +2,7 @@
 //! Time is uptime. It flows with the host's clock and is moved on by the pump; nothing here waits.
 
 use super::table::ProcessTable;
-use crate::adapters::virtual_handset::android::state::Android;
+use crate::adapters::virtual_handset::android::state::{self, Android};
 use crate::adapters::virtual_handset::behaviour::due as behaviour;
 use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::files::node::Device;
@@ -19,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Events handled in one go before others get their turn.
 const MAX_EVENTS_AT_ONCE: usize = 10_000;
@@ -30,6 +31,16 @@ pub(crate) enum Event {
     Behaviour(behaviour::Due),
     /// The network does something.
     Network(network::Due),
+    /// The framework has come up.
+    Booted,
+}
+
+/// The power button, and the programs that press it.
+#[derive(Debug, Default)]
+pub(crate) struct Power {
+    /// What `sys.powerctl` was set to, until somebody acts on it.
+    wanted: Option<String>,
+    pressed: Arc<Notify>,
 }
 
 /// The state of one handset.
@@ -48,6 +59,7 @@ pub(crate) struct World {
     pub(crate) firmware: Arc<Firmware>,
     /// Its serial number.
     pub(crate) serial: String,
+    power: Power,
     time: Time,
     events: BTreeMap<(Duration, u64), Event>,
     scheduled: u64,
@@ -90,6 +102,7 @@ impl World {
             processes: ProcessTable::new(),
             firmware,
             serial: serial.to_owned(),
+            power: Power::default(),
             time,
             events: BTreeMap::new(),
             scheduled: 0,
@@ -132,6 +145,37 @@ impl World {
         self.scheduled += 1;
         let at = at.max(self.uptime());
         self.events.insert((at, self.scheduled), event);
+    }
+
+    /// Asks for a restart as init is asked by `sys.powerctl`: `reboot,bootloader`, `shutdown`.
+    pub(crate) fn press_power(&mut self, wanted: &str) {
+        self.power.wanted = Some(wanted.to_owned());
+        self.power.pressed.notify_one();
+    }
+
+    /// What was asked for, once, and what tells that something was.
+    pub(crate) fn take_power(&mut self) -> (Option<String>, Arc<Notify>) {
+        (self.power.wanted.take(), Arc::clone(&self.power.pressed))
+    }
+
+    /// The power goes and returns: what is in memory is lost, what is on the disk stays. Civil time
+    /// runs on; uptime starts at `uptime`, the time that the kernel and init took.
+    ///
+    /// No process may be left that has a task.
+    pub(crate) fn power_cycle(&mut self, uptime: Duration) {
+        let now = self.unix_nanoseconds();
+        self.time.started = self.time.clock.now();
+        self.time.jumped = uptime;
+        self.time.boot_unix_nanoseconds = now;
+        self.events.clear();
+        self.processes.power_cycle();
+        self.network.power_cycle(&self.firmware);
+        self.android.power_cycle(&self.serial);
+        for mount in ["/", "/system"] {
+            self.files.remount(mount, true);
+        }
+        self.tell_files_the_time();
+        self.announce();
     }
 
     /// Says that something changed that a process may be waiting for (a log line, a packet).
@@ -181,6 +225,7 @@ impl World {
             match event {
                 Event::Behaviour(due) => behaviour::handle(self, due),
                 Event::Network(due) => network::handle(self, due),
+                Event::Booted => state::booted(self),
             }
         }
         self.time.frozen = None;

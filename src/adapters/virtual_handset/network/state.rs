@@ -85,6 +85,19 @@ impl Network {
         }
     }
 
+    /// The network after a restart: radios as they were wanted, everything else as new.
+    pub(crate) fn power_cycle(&mut self, firmware: &Firmware) {
+        let fresh = Self::new(firmware);
+        *self = Self {
+            wifi: self.wanted,
+            wanted: self.wanted,
+            wanted_after_airplane: self.wanted_after_airplane,
+            airplane: self.airplane,
+            era: self.era + 1,
+            ..fresh
+        };
+    }
+
     /// Whether packets can leave.
     pub(crate) fn is_connected(&self) -> bool {
         self.wifi

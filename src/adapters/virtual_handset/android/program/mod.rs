@@ -1,4 +1,5 @@
-//! Android's commands. Each answers at once, as a pure function of the world; `logcat` alone waits.
+//! Android's commands. Each answers at once, as a pure function of the world, but those that
+//! wait or carry bytes.
 
 mod activity;
 mod answer;
@@ -11,10 +12,12 @@ mod input;
 mod intent;
 mod logcat;
 mod logcat_options;
+mod maintenance;
 mod package;
 pub(crate) mod programs;
 mod properties;
 mod radio;
+mod screencap;
 mod service;
 mod service_call;
 mod settings;

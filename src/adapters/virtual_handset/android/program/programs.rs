@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, Caller, Command};
 use super::{
-    activity, appops, cmd, content, dumpsys, input, logcat, package, properties, radio, service,
-    settings, uiautomator,
+    activity, appops, cmd, content, dumpsys, input, logcat, maintenance, package, properties,
+    radio, screencap, service, settings, uiautomator,
 };
 use crate::adapters::virtual_handset::behaviour::routine;
 use crate::adapters::virtual_handset::kernel::process::{Process, Program, Stop};
@@ -13,13 +13,23 @@ use crate::ports::BoxFuture;
 pub(crate) const PROGRAMS: &[(&str, Program)] = &[
     ("am", |process| run(process, activity::am)),
     ("appops", |process| run(process, appops::appops)),
+    ("bu", maintenance::bu),
     ("cmd", |process| run(process, cmd::cmd)),
     ("content", |process| run(process, content::content)),
+    ("disable-verity", |process| {
+        run(process, maintenance::disable_verity)
+    }),
     ("dumpsys", |process| run(process, dumpsys::dumpsys)),
+    ("enable-verity", |process| {
+        run(process, maintenance::enable_verity)
+    }),
     ("getprop", |process| run(process, properties::getprop)),
     ("input", |process| run(process, input::input)),
     ("logcat", logcat::logcat),
     ("pm", |process| run(process, package::pm)),
+    ("reboot", maintenance::reboot),
+    ("remount", |process| run(process, maintenance::remount)),
+    ("screencap", screencap::screencap),
     ("service", |process| run(process, service::service)),
     ("setprop", |process| run(process, properties::setprop)),
     ("settings", |process| run(process, settings::settings)),
@@ -31,7 +41,12 @@ pub(crate) const PROGRAMS: &[(&str, Program)] = &[
 ];
 
 /// Commands that came after 4.3, with their first API level.
-const LATER: &[(&str, u32)] = &[("appops", 21), ("cmd", 24)];
+const LATER: &[(&str, u32)] = &[
+    ("appops", 21),
+    ("cmd", 24),
+    ("disable-verity", 21),
+    ("enable-verity", 22),
+];
 
 /// Whether `/system/bin` of this API level has a command of [`PROGRAMS`].
 pub(crate) fn exists(name: &str, sdk: u32) -> bool {

@@ -88,6 +88,9 @@ pub(super) fn setprop(world: &mut World, caller: &Caller, words: &[String]) -> A
             "failed to set property '{name}' to '{value}'. See dmesg for error reason."
         ));
     }
+    if name == "sys.powerctl" {
+        world.press_power(value);
+    }
     world.android.properties.insert(name.clone(), value.clone());
     Answer::silent()
 }

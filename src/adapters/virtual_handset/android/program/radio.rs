@@ -49,6 +49,15 @@ pub(super) fn svc(world: &mut World, _: &Caller, words: &[String]) -> Answer {
             settings.put(Namespace::Global, "stay_on_while_plugged_in", value);
             Answer::silent()
         }
+        ["power", "reboot", target @ ..] => {
+            let target = target.first().copied().unwrap_or_default();
+            world.press_power(&format!("reboot,{target}"));
+            Answer::silent()
+        }
+        ["power", "shutdown"] => {
+            world.press_power("shutdown");
+            Answer::silent()
+        }
         ["wifi", ..] => Answer::error(
             "Control the Wi-Fi manager\n\nusage: svc wifi [enable|disable]",
             0,

@@ -1,0 +1,222 @@
+//! adbd's services over a connection, as a host sees them. Expected values are AOSP's.
+
+use crate::adapters::adb::{AdbTransport, HostConfig, connect};
+use crate::adapters::system_clock::SystemClock;
+use crate::adapters::virtual_handset::android::testing::firmware;
+use crate::adapters::virtual_handset::handset::{HandsetOptions, VirtualHandset};
+use crate::ports::clock::Clock;
+use crate::ports::transport::{Transport, TransportError};
+use crate::wire::adb::shell::{ShellDecoder, ShellId};
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+/// A handset with a shipped firmware.
+fn handset(name: &str) -> VirtualHandset {
+    let options = HandsetOptions {
+        serial: "S1".to_owned(),
+        seed: 1,
+        clock: clock(),
+    };
+    VirtualHandset::start(firmware(name), options).unwrap()
+}
+
+async fn attach(handset: &VirtualHandset) -> AdbTransport {
+    let config = HostConfig::new("virtual:test", Vec::new());
+    connect(handset.connect(), config, clock()).await.unwrap()
+}
+
+async fn bytes_of(transport: &AdbTransport, service: &str) -> Vec<u8> {
+    let mut stream = transport.open(service).await.unwrap();
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.unwrap();
+    all
+}
+
+async fn talk(transport: &AdbTransport, service: &str) -> String {
+    String::from_utf8(bytes_of(transport, service).await).unwrap()
+}
+
+/// stdout, stderr and exit code of shell v2.
+async fn talk_v2(transport: &AdbTransport, service: &str) -> (String, String, Option<u8>) {
+    let mut decoder = ShellDecoder::default();
+    decoder.push(&bytes_of(transport, service).await);
+    let (mut out, mut errors, mut exit) = (Vec::new(), Vec::new(), None);
+    while let Some(packet) = decoder.next_packet().unwrap() {
+        match packet.id {
+            ShellId::Stdout => out.extend_from_slice(&packet.bytes),
+            ShellId::Stderr => errors.extend_from_slice(&packet.bytes),
+            ShellId::Exit => exit = packet.bytes.first().copied(),
+            _ => {}
+        }
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(out), text(errors), exit)
+}
+
+/// A service that ends its connection: what it said before, as far as it came.
+async fn until_gone(transport: &AdbTransport, service: &str) -> String {
+    let mut all = Vec::new();
+    if let Ok(mut stream) = transport.open(service).await {
+        stream.read_to_end(&mut all).await.ok();
+    }
+    lost(transport).await;
+    String::from_utf8(all).unwrap()
+}
+
+async fn lost(transport: &AdbTransport) {
+    while transport.lost().is_none() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The next connection that adbd takes after a restart.
+async fn attach_again(handset: &VirtualHandset) -> AdbTransport {
+    loop {
+        let config = HostConfig::new("virtual:test", Vec::new());
+        match connect(handset.connect(), config, clock()).await {
+            Ok(transport) => return transport,
+            Err(TransportError::Lost { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_restart_forgets_what_is_in_memory_and_keeps_what_is_stored() {
+    let handset = handset("android-14");
+    let before = attach(&handset).await;
+    let prepare = "echo kept > /data/local/tmp/f; settings put global x 1; sleep 1000; cat /proc/sys/kernel/random/boot_id";
+    let boot = talk(&before, &format!("exec:{prepare}")).await;
+    assert_eq!(until_gone(&before, "reboot:").await, "");
+
+    let after = attach_again(&handset).await;
+    let ask = "cat /data/local/tmp/f; settings get global x; getprop sys.boot_completed; cat /proc/uptime";
+    let said = talk(&after, &format!("exec:{ask}")).await;
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(&lines[..3], ["kept", "1", ""]);
+    let uptime: f64 = lines[3].split(' ').next().unwrap().parse().unwrap();
+    assert!(uptime < 100.0, "{uptime}");
+    let wait = "while [ \"$(getprop sys.boot_completed)\" != 1 ]; do sleep 1; done; cat /proc/sys/kernel/random/boot_id";
+    assert_ne!(talk(&after, &format!("exec:{wait}")).await, boot);
+    assert_ne!(talk(&after, "exec:pidof com.android.systemui").await, "");
+}
+
+#[tokio::test]
+async fn a_restart_may_lead_to_another_system() {
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    until_gone(&transport, "reboot:recovery").await;
+    let refused = loop {
+        let config = HostConfig::new("virtual:test", Vec::new());
+        match connect(handset.connect(), config, clock()).await {
+            Err(TransportError::Lost { .. }) => tokio::task::yield_now().await,
+            Err(error) => break error,
+            Ok(_) => panic!("recovery is no device"),
+        }
+    };
+    assert!(
+        matches!(&refused, TransportError::Unusable { state, .. } if state == "recovery"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn abb_runs_a_services_command_without_a_shell() {
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    // The connection's own packets: `open` takes no NUL.
+    let said = talk_v2(&transport, "abb:").await;
+    let cmd = talk_v2(&transport, "shell,v2,raw:cmd").await;
+    assert_eq!((&said.0, &said.1), (&cmd.0, &cmd.1));
+    assert_eq!((said.2, cmd.2), (Some(1), Some(20)));
+}
+
+#[tokio::test]
+async fn the_frame_buffer_has_a_header_and_every_pixel() {
+    for (name, version, words) in [("android-14", 2, 14), ("android-8", 1, 13)] {
+        let handset = handset(name);
+        let transport = attach(&handset).await;
+        let bytes = bytes_of(&transport, "framebuffer:").await;
+        let word = |at: usize| u32::from_le_bytes(bytes[at * 4..at * 4 + 4].try_into().unwrap());
+        let size = words - 11;
+        assert_eq!((word(0), word(1)), (version, 32));
+        assert_eq!(word(size), 1080 * 2400 * 4);
+        assert_eq!((word(size + 1), word(size + 2)), (1080, 2400));
+        let bits: Vec<u32> = (size + 3..words).map(word).collect();
+        assert_eq!(bits, [0, 8, 16, 8, 8, 8, 24, 8]);
+        assert_eq!(bytes.len(), words * 4 + 1080 * 2400 * 4);
+
+        let raw = bytes_of(&transport, "exec:screencap").await;
+        assert_eq!(raw[raw.len() - 1080 * 2400 * 4..], bytes[words * 4..]);
+        let png = bytes_of(&transport, "exec:screencap -p").await;
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        assert_eq!(pixels, bytes[words * 4..]);
+    }
+}
+
+#[tokio::test]
+async fn processes_are_listed_and_followed() {
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    let pid = talk(&transport, "exec:pidof com.android.systemui").await;
+    let listed = talk(&transport, "jdwp").await;
+    assert!(listed.lines().any(|line| line == pid.trim()), "{listed}");
+
+    let mut tracked = transport.open("track-jdwp").await.unwrap();
+    let mut next = async || {
+        let mut len = [0; 4];
+        tracked.read_exact(&mut len).await.unwrap();
+        let len = usize::from_str_radix(std::str::from_utf8(&len).unwrap(), 16).unwrap();
+        let mut body = vec![0; len];
+        tracked.read_exact(&mut body).await.unwrap();
+        String::from_utf8(body).unwrap()
+    };
+    assert_eq!(next().await, listed);
+    talk(&transport, "exec:am force-stop com.android.systemui").await;
+    assert!(!next().await.lines().any(|line| line == pid.trim()));
+}
+
+#[tokio::test]
+async fn switches_answer_as_aosp_does() {
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    assert_eq!(talk(&transport, "tcpip:-5").await, "invalid port -5\n");
+    let refused = transport.open("tcpip:foo").await;
+    assert!(matches!(refused, Err(TransportError::Refused { .. })));
+    assert_eq!(
+        talk(&transport, "remount:").await,
+        "Not running as root. Try \"adb root\" first.\n"
+    );
+    assert_eq!(
+        bytes_of(&transport, "source:100000").await,
+        vec![0; 100_000]
+    );
+    let backup = bytes_of(&transport, "backup:-all").await;
+    assert!(backup.starts_with(b"ANDROID BACKUP\n5\n1\nnone\n"));
+
+    assert_eq!(talk(&transport, "root:").await, "restarting adbd as root\n");
+    lost(&transport).await;
+    let transport = attach_again(&handset).await;
+    let said = talk(&transport, "remount:").await;
+    assert!(said.ends_with("Remount succeeded\n"), "{said}");
+    assert_eq!(
+        talk(&transport, "exec:echo x > /system/x; cat /system/x").await,
+        "x\n"
+    );
+    let verity = talk(&transport, "disable-verity:").await;
+    assert_eq!(verity, "Verity is already disabled\n");
+
+    let said = talk(&transport, "tcpip:5555").await;
+    assert_eq!(said, "restarting in TCP mode port: 5555\n");
+    lost(&transport).await;
+    let transport = attach_again(&handset).await;
+    until_gone(&transport, "reconnect").await;
+}
