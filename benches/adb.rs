@@ -1,8 +1,10 @@
-//! How fast the ADB connection is, against what the same bytes cost on a bare socket.
+//! How fast the ADB connection is, against what the same bytes cost on a bare socket and through a
+//! stock adb server.
 //!
 //! `cargo bench --bench adb` measures with criterion and then prints ratios, each the median of
-//! interleaved pairs in this one run, and fails when one misses its limit. Absolute numbers say
-//! what this machine is; ratios say what phonehome is.
+//! interleaved pairs in this one run, and fails when one misses its limit; `-- --ratios [WORD]` prints
+//! the ratios alone, or those of them whose name holds the word. Absolute numbers say what this machine is; ratios say what phonehome is. Ratios
+//! that need a stock adb are skipped, and said to be, where there is none.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,24 +14,23 @@
     reason = "a bench may panic, prints its result and measures time"
 )]
 
+#[path = "adb/bench.rs"]
+mod bench;
 #[path = "adb/handset.rs"]
 mod handset;
+#[path = "adb/many.rs"]
+mod many;
 #[path = "adb/raw.rs"]
 mod raw;
+#[path = "adb/server.rs"]
+mod server;
 
+use bench::{Bench, FILE_LEN, pulls, pushes, shells};
 use criterion::{Criterion, Throughput};
-use handset::Handset;
-use phonehome::adapters::adb::AdbTransport;
-use phonehome::adapters::system_clock::SystemClock;
-use phonehome::engine::service::shell;
-use phonehome::engine::service::sync::{self, Target};
+use server::Server;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt;
-use tokio::runtime::Runtime;
-
-/// Bytes of the file that is pulled and pushed.
-const FILE_LEN: u64 = 64 << 20;
+use std::rc::Rc;
+use std::time::Duration;
 
 /// Shell steps that are measured together.
 const STEPS: u32 = 500;
@@ -37,195 +38,159 @@ const STEPS: u32 = 500;
 /// Pairs of which the median is taken.
 const PAIRS: usize = 9;
 
-/// A ratio and the limit it must keep.
+/// What one measurement of some work took, in seconds.
+pub(crate) type Measure = Box<dyn FnMut() -> f64>;
+
+/// How many times as long as `bare` the same work may take by `ours`.
 struct Ratio {
     what: &'static str,
-    /// Measures ours, in seconds for the same work.
-    ours: Box<dyn FnMut() -> f64>,
-    /// Measures the bare socket.
-    bare: Box<dyn FnMut() -> f64>,
-    /// Ours may take so many times as long.
+    ours: Measure,
+    bare: Measure,
     limit: f64,
 }
 
 fn main() -> ExitCode {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .measurement_time(Duration::from_secs(3))
-        .configure_from_args();
-    absolute(&mut criterion);
-    criterion.final_summary();
-    let failures = ratios().into_iter().filter_map(check).count();
-    if failures == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--ratios");
+    let word = match arguments.next() {
+        Some(_) => arguments.next().filter(|word| word != "--bench"),
+        None => None,
+    };
+    let wanted = |ratio: &Ratio| word.as_ref().is_none_or(|word| ratio.what.contains(word));
+    if !std::env::args().any(|argument| argument == "--ratios") {
+        let mut criterion = Criterion::default()
+            .sample_size(20)
+            .measurement_time(Duration::from_secs(3))
+            .configure_from_args();
+        absolute(&mut criterion);
+        criterion.final_summary();
     }
+    let mut missed = ratios()
+        .into_iter()
+        .filter(wanted)
+        .filter_map(check)
+        .count();
+    match Server::start() {
+        Some(server) => {
+            let server = Rc::new(server);
+            missed += server_ratios(&server)
+                .into_iter()
+                .filter(wanted)
+                .filter_map(check)
+                .count();
+        }
+        None => println!("SKIPPED everything through an adb server: there is no adb on the path"),
+    }
+    ExitCode::from(u8::from(missed > 0))
 }
 
 /// Measures interleaved pairs, prints the median of their ratios; gives it when it is too high.
 fn check(mut ratio: Ratio) -> Option<f64> {
     (ratio.ours)();
     (ratio.bare)();
-    let mut pairs: Vec<f64> = (0..PAIRS)
-        .map(|_| (ratio.ours)() / (ratio.bare)())
+    let pairs: Vec<(f64, f64)> = (0..PAIRS)
+        .map(|_| ((ratio.ours)(), (ratio.bare)()))
         .collect();
-    pairs.sort_by(f64::total_cmp);
-    let median = pairs[PAIRS / 2];
-    let verdict = if median <= ratio.limit {
-        "ok"
-    } else {
-        "TOO SLOW"
+    let median = |of: fn(&(f64, f64)) -> f64| {
+        let mut values: Vec<f64> = pairs.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        (values[0], values[PAIRS / 2], values[PAIRS - 1])
     };
+    let (least, ours_to_bare, most) = median(|(ours, bare)| ours / bare);
+    let is_kept = ours_to_bare <= ratio.limit;
     println!(
-        "{:44} {median:5.2} times as long, limit {:.2}, {:.2} to {:.2}: {verdict}",
+        "{:52} {ours_to_bare:5.2} times as long, limit {:.2} ({least:.2} to {most:.2}; {:.1} ms to {:.1} ms): {}",
         ratio.what,
         ratio.limit,
-        pairs[0],
-        pairs[PAIRS - 1],
+        median(|(ours, _)| ours * 1e3).1,
+        median(|(_, bare)| bare * 1e3).1,
+        if is_kept { "ok" } else { "TOO SLOW" },
     );
-    (median > ratio.limit).then_some(median)
+    (!is_kept).then_some(ours_to_bare)
 }
 
+/// What needs nothing but this program.
 fn ratios() -> Vec<Ratio> {
-    // A rate of 0.6 is a time of 1 / 0.6.
-    let rate = |share: f64| 1.0 / share;
     let ratio = |what, ours, bare, limit| Ratio {
         what,
         ours,
         bare,
         limit,
     };
+    // A rate of 0.6 is a time of 1 / 0.6.
+    let slower = 1.0 / 0.6;
     vec![
         ratio(
-            "shell step over TCP, two round trips",
-            shells(tcp()),
-            raw::round_trips(2 * STEPS),
+            "shell step over TCP / two bare round trips",
+            shells(Bench::over_tcp(), STEPS),
+            raw::round_trips_in_turn(STEPS),
             1.5,
         ),
         ratio(
-            "pull over TCP, one WRTE outstanding",
-            pulls(tcp()),
+            "pull over TCP / bare, one WRTE outstanding",
+            pulls(Bench::over_tcp()),
             raw::transfers(FILE_LEN),
-            rate(0.6),
+            slower,
         ),
         ratio(
-            "push over TCP, one WRTE outstanding",
-            pushes(tcp()),
+            "push over TCP / bare, one WRTE outstanding",
+            pushes(Bench::over_tcp()),
             raw::transfers(FILE_LEN),
-            rate(0.6),
+            slower,
         ),
         ratio(
-            "pull in process, one WRTE over TCP",
-            pulls(in_process()),
-            raw::transfers(FILE_LEN),
-            rate(0.6),
-        ),
-        ratio(
-            "push in process, one WRTE over TCP",
-            pushes(in_process()),
-            raw::transfers(FILE_LEN),
-            rate(0.6),
+            "100 shells of 20 ms: 32 handsets at once / one",
+            many::delayed_shells(32, 100),
+            many::delayed_shells(1, 100),
+            1.2,
         ),
     ]
 }
 
-/// A connected host with the runtime that both sides run on.
-struct Bench {
-    runtime: Runtime,
-    transport: AdbTransport,
-    clock: SystemClock,
-    _handset: Handset,
-}
-
-fn tcp() -> Bench {
-    bench(|runtime| runtime.block_on(Handset::over_tcp()))
-}
-
-fn in_process() -> Bench {
-    bench(|runtime| runtime.block_on(Handset::in_process()))
-}
-
-fn bench(connect: fn(&Runtime) -> (AdbTransport, Handset)) -> Bench {
-    let runtime = raw::runtime();
-    let (transport, handset) = connect(&runtime);
-    Bench {
-        runtime,
-        transport,
-        clock: SystemClock::new(),
-        _handset: handset,
-    }
-}
-
-impl Bench {
-    fn shell(&self) {
-        let running = shell::run(
-            &self.transport,
-            &self.clock,
-            "true",
-            shell::Limits::default(),
-        );
-        assert!(self.runtime.block_on(running).unwrap().succeeded());
-    }
-
-    fn pull(&self) {
-        let mut sink = tokio::io::sink();
-        let limits = sync::Limits::default();
-        let mut progress = |_| {};
-        let pulling = sync::pull(
-            &self.transport,
-            &self.clock,
-            "/file",
-            &mut sink,
-            limits,
-            &mut progress,
-        );
-        assert_eq!(self.runtime.block_on(pulling).unwrap(), FILE_LEN);
-    }
-
-    fn push(&self) {
-        let mut source = tokio::io::repeat(7).take(FILE_LEN);
-        let target = Target {
-            path: "/file",
-            mode: 0o100_644,
-            mtime: 0,
-        };
-        let limits = sync::Limits::default();
-        let mut progress = |_| {};
-        let pushing = sync::push(
-            &self.transport,
-            &self.clock,
-            target,
-            &mut source,
-            limits,
-            &mut progress,
-        );
-        assert_eq!(self.runtime.block_on(pushing).unwrap(), FILE_LEN);
-    }
-}
-
-fn timed(f: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    f();
-    start.elapsed().as_secs_f64()
-}
-
-fn shells(bench: Bench) -> Box<dyn FnMut() -> f64> {
-    Box::new(move || timed(|| (0..STEPS).for_each(|_| bench.shell())))
-}
-
-fn pulls(bench: Bench) -> Box<dyn FnMut() -> f64> {
-    Box::new(move || timed(|| bench.pull()))
-}
-
-fn pushes(bench: Bench) -> Box<dyn FnMut() -> f64> {
-    Box::new(move || timed(|| bench.push()))
+/// What needs a stock adb.
+fn server_ratios(server: &Rc<Server>) -> Vec<Ratio> {
+    let ratio = |what, ours, bare, limit| Ratio {
+        what,
+        ours,
+        bare,
+        limit,
+    };
+    // A rate of 0.9 is a time of 1 / 0.9.
+    let slower = 1.0 / 0.9;
+    vec![
+        ratio(
+            "shell step through the server / bare smart socket",
+            shells(Bench::behind(server), STEPS),
+            bench::bare_shells(server, STEPS),
+            1.2,
+        ),
+        ratio(
+            "pull through the server / `adb pull`",
+            bench::pulls_to_file(Bench::behind(server), server),
+            bench::adb_pulls(server),
+            slower,
+        ),
+        ratio(
+            "push through the server / `adb push`",
+            bench::pushes_of_file(Bench::behind(server), server),
+            bench::adb_pushes(server),
+            slower,
+        ),
+        ratio(
+            "shells on 32 handsets, direct / through the server",
+            many::direct_shells(32, 50),
+            many::server_shells(server, 32, 50),
+            0.2,
+        ),
+    ]
 }
 
 fn absolute(criterion: &mut Criterion) {
-    for (name, bench) in [("tcp", tcp()), ("in process", in_process())] {
+    for (name, bench) in [
+        ("tcp", Bench::over_tcp()),
+        ("in process", Bench::in_process()),
+    ] {
         let mut group = criterion.benchmark_group(name);
-        group.bench_function("shell", |b| b.iter(|| bench.shell()));
+        group.bench_function("shell", |b| b.iter(|| bench.shells(1)));
         group
             .throughput(Throughput::Bytes(FILE_LEN))
             .sample_size(10);

@@ -1,7 +1,5 @@
 //! An adbd that does nothing but speak ADB: what is measured is the connection, not a simulation.
 
-use crate::FILE_LEN;
-use crate::raw::sockets;
 use phonehome::adapters::adb::{
     AdbStream, AdbTransport, DeviceConfig, HostConfig, ServiceBody, Services, connect, serve,
 };
@@ -10,11 +8,15 @@ use phonehome::adapters::{in_process, tcp};
 use phonehome::ports::link::Link;
 use phonehome::wire::adb::banner::emit_device;
 use phonehome::wire::adb::shell::{ShellId, emit};
+use phonehome::wire::adb::sync::Stat;
 use phonehome::wire::adb::sync::{
-    Chunk, MAX_DATA, Request, SyncDecoder, emit_data, emit_done, emit_okay,
+    Chunk, MAX_DATA, Request, SyncDecoder, emit_data, emit_done, emit_okay, emit_stat,
 };
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// The device side, served as long as this lives.
@@ -27,48 +29,74 @@ impl Drop for Handset {
 }
 
 impl Handset {
+    /// A handset on a port of this machine, at the address that is given with it.
+    pub(crate) async fn listen(adbd: Adbd) -> (SocketAddr, Self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            loop {
+                let socket = listener.accept().await.unwrap().0;
+                tokio::spawn(serve_link(tcp::of_socket(socket).unwrap(), adbd));
+            }
+        });
+        (address, Self(serving))
+    }
+
     /// Both sides over a loopback socket.
-    pub(crate) async fn over_tcp() -> (AdbTransport, Self) {
-        let (near, far) = sockets().await;
-        attach(tcp::of_socket(near).unwrap(), tcp::of_socket(far).unwrap()).await
+    pub(crate) async fn over_tcp(adbd: Adbd) -> (AdbTransport, Self) {
+        let (address, handset) = Self::listen(adbd).await;
+        let socket = TcpStream::connect(address).await.unwrap();
+        let transport = attach(tcp::of_socket(socket).unwrap()).await;
+        (transport, handset)
     }
 
     /// Both sides without a socket.
-    pub(crate) async fn in_process() -> (AdbTransport, Self) {
+    pub(crate) async fn in_process(adbd: Adbd) -> (AdbTransport, Self) {
         let (near, far) = in_process::pair();
-        attach(near, far).await
+        let serving = tokio::spawn(serve_link(far, adbd));
+        (attach(near).await, Self(serving))
     }
 }
 
-async fn attach(near: Link, far: Link) -> (AdbTransport, Handset) {
+async fn attach(link: Link) -> AdbTransport {
+    let host = HostConfig::new("tcp:bench", Vec::new());
+    let connecting = connect(link, host, Arc::new(SystemClock::new()));
+    connecting.await.unwrap()
+}
+
+async fn serve_link(link: Link, adbd: Adbd) {
     let config = DeviceConfig {
         banner: emit_device("device", "n", "m", "d", &["shell_v2", "cmd", "delayed_ack"]),
         version: 0x0100_0001,
         max_payload: 1 << 20,
         auth: None,
     };
-    let serving = tokio::spawn(async move {
-        serve(far, config, Arc::new(Adbd)).await.unwrap();
-    });
-    let host = HostConfig::new("tcp:bench", Vec::new());
-    let transport = connect(near, host, Arc::new(SystemClock::new())).await;
-    (transport.unwrap(), Handset(serving))
+    serve(link, config, Arc::new(adbd)).await.unwrap();
 }
 
-struct Adbd;
+/// What the handset does.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Adbd {
+    /// How long a shell takes to answer, in real time.
+    pub(crate) answers_after: Duration,
+}
 
 impl Services for Adbd {
     fn open(&self, service: &str) -> Option<ServiceBody> {
+        let after = self.answers_after;
         match service.split_once(':')?.0 {
-            "shell,v2,raw" => Some(Box::new(|stream| Box::pin(shell(stream)))),
+            "shell,v2,raw" => Some(Box::new(move |stream| Box::pin(shell(stream, after)))),
             "sync" => Some(Box::new(|stream| Box::pin(sync(stream)))),
             _ => None,
         }
     }
 }
 
-/// Ends with success at once.
-async fn shell(mut stream: AdbStream) {
+/// Ends with success.
+async fn shell(mut stream: AdbStream, after: Duration) {
+    if !after.is_zero() {
+        tokio::time::sleep(after).await;
+    }
     let exit = emit(ShellId::Exit, &[0]).unwrap();
     stream.write_all(&exit).await.unwrap();
 }
@@ -78,20 +106,37 @@ async fn sync(mut stream: AdbStream) {
     let mut buffer = vec![0; MAX_DATA];
     loop {
         match decoder.next_request().unwrap() {
-            Some(Request::Receive { .. }) => send(&mut stream).await,
+            Some(Request::Receive { path }) => send(&mut stream, len_of(&path)).await,
             Some(Request::Send { .. }) => {
                 receive(&mut stream, &mut decoder, &mut buffer).await;
                 stream.write_all(&emit_okay()).await.unwrap();
             }
+            Some(Request::Stat { path }) => {
+                let stat = Stat {
+                    mode: 0o100_644,
+                    size: u32::try_from(len_of(&path)).unwrap(),
+                    mtime: 1,
+                };
+                stream.write_all(&emit_stat(stat)).await.unwrap();
+            }
             Some(_) => return,
-            None => more(&mut stream, &mut decoder, &mut buffer).await,
+            None => {
+                if !more(&mut stream, &mut decoder, &mut buffer).await {
+                    return;
+                }
+            }
         }
     }
 }
 
-async fn send(stream: &mut AdbStream) {
+/// A file is as long as its name says.
+fn len_of(path: &str) -> u64 {
+    path.trim_start_matches('/').parse().unwrap_or(0)
+}
+
+async fn send(stream: &mut AdbStream, len: u64) {
     let data = emit_data(&vec![7; MAX_DATA]);
-    for _ in 0..FILE_LEN / u64::try_from(MAX_DATA).unwrap() {
+    for _ in 0..len / u64::try_from(MAX_DATA).unwrap() {
         stream.write_all(&data).await.unwrap();
     }
     stream.write_all(&emit_done(0)).await.unwrap();
@@ -102,13 +147,13 @@ async fn receive(stream: &mut AdbStream, decoder: &mut SyncDecoder, buffer: &mut
         match decoder.next_chunk().unwrap() {
             Some(Chunk::Bytes(_)) => {}
             Some(_) => return,
-            None => more(stream, decoder, buffer).await,
+            None => assert!(more(stream, decoder, buffer).await, "the host hung up"),
         }
     }
 }
 
-async fn more(stream: &mut AdbStream, decoder: &mut SyncDecoder, buffer: &mut [u8]) {
+async fn more(stream: &mut AdbStream, decoder: &mut SyncDecoder, buffer: &mut [u8]) -> bool {
     let len = stream.read(buffer).await.unwrap();
-    assert!(len > 0, "the host hung up");
     decoder.push(&buffer[..len]);
+    len > 0
 }

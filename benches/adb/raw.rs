@@ -1,9 +1,9 @@
 //! What the same bytes cost on a bare TCP socket: no protocol, no multiplexing, nothing read twice.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Instant;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
 
 /// Bytes of a packet's header.
 const HEADER_LEN: usize = 24;
@@ -11,65 +11,44 @@ const HEADER_LEN: usize = 24;
 /// What is agreed with a modern handset.
 const PAYLOAD: usize = 1 << 20;
 
-/// As the command line runs: every thread of the machine.
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().unwrap()
-}
-
 /// Two connected sockets.
-pub(crate) async fn sockets() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (near, far) = (near.unwrap(), far.unwrap().0);
+fn sockets() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let far = listener.accept().unwrap().0;
     near.set_nodelay(true).unwrap();
     far.set_nodelay(true).unwrap();
     (near, far)
 }
 
-/// One packet there and one back, so many times.
-pub(crate) fn round_trips(count: u32) -> Box<dyn FnMut() -> f64> {
-    let runtime = runtime();
-    let (mut near, mut far) = runtime.block_on(sockets());
-    runtime.spawn(async move {
-        let mut packet = [0; HEADER_LEN];
-        while far.read_exact(&mut packet).await.is_ok() {
-            far.write_all(&packet).await.unwrap();
+/// `len` bytes there and a header back, so many times.
+fn exchanges(len: usize, answer: usize, count: u64) -> Box<dyn FnMut() -> f64> {
+    let (mut near, mut far) = sockets();
+    thread::spawn(move || {
+        let mut bytes = vec![7; len];
+        while far.read_exact(&mut bytes).is_ok() {
+            far.write_all(&bytes[..answer]).unwrap();
         }
     });
+    let bytes = vec![7; len];
     Box::new(move || {
+        let mut back = vec![0; answer];
         let start = Instant::now();
-        runtime.block_on(async {
-            let mut packet = [0; HEADER_LEN];
-            for _ in 0..count {
-                near.write_all(&packet).await.unwrap();
-                near.read_exact(&mut packet).await.unwrap();
-            }
-        });
+        for _ in 0..count {
+            near.write_all(&bytes).unwrap();
+            near.read_exact(&mut back).unwrap();
+        }
         start.elapsed().as_secs_f64()
     })
 }
 
+/// One packet there and one back, twice for each step: each waits for the one before.
+pub(crate) fn round_trips_in_turn(steps: u32) -> Box<dyn FnMut() -> f64> {
+    exchanges(HEADER_LEN, HEADER_LEN, 2 * u64::from(steps))
+}
+
 /// So many bytes in packets of a whole payload, each acknowledged before the next is sent.
 pub(crate) fn transfers(len: u64) -> Box<dyn FnMut() -> f64> {
-    let runtime = runtime();
-    let (mut near, mut far) = runtime.block_on(sockets());
-    runtime.spawn(async move {
-        let mut packet = vec![0; HEADER_LEN + PAYLOAD];
-        while far.read_exact(&mut packet).await.is_ok() {
-            far.write_all(&packet[..HEADER_LEN]).await.unwrap();
-        }
-    });
-    let packet = vec![7; HEADER_LEN + PAYLOAD];
-    Box::new(move || {
-        let start = Instant::now();
-        runtime.block_on(async {
-            let mut okay = [0; HEADER_LEN];
-            for _ in 0..len / u64::try_from(PAYLOAD).unwrap() {
-                near.write_all(&packet).await.unwrap();
-                near.read_exact(&mut okay).await.unwrap();
-            }
-        });
-        start.elapsed().as_secs_f64()
-    })
+    let count = len / u64::try_from(PAYLOAD).unwrap();
+    exchanges(HEADER_LEN + PAYLOAD, HEADER_LEN, count)
 }
