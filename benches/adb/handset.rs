@@ -103,12 +103,11 @@ async fn shell(mut stream: AdbStream, after: Duration) {
 
 async fn sync(mut stream: AdbStream) {
     let mut decoder = SyncDecoder::default();
-    let mut buffer = vec![0; MAX_DATA];
     loop {
         match decoder.next_request().unwrap() {
             Some(Request::Receive { path }) => send(&mut stream, len_of(&path)).await,
             Some(Request::Send { .. }) => {
-                receive(&mut stream, &mut decoder, &mut buffer).await;
+                receive(&mut stream, &mut decoder).await;
                 stream.write_all(&emit_okay()).await.unwrap();
             }
             Some(Request::Stat { path }) => {
@@ -121,7 +120,7 @@ async fn sync(mut stream: AdbStream) {
             }
             Some(_) => return,
             None => {
-                if !more(&mut stream, &mut decoder, &mut buffer).await {
+                if !more(&mut stream, &mut decoder).await {
                     return;
                 }
             }
@@ -142,18 +141,18 @@ async fn send(stream: &mut AdbStream, len: u64) {
     stream.write_all(&emit_done(0)).await.unwrap();
 }
 
-async fn receive(stream: &mut AdbStream, decoder: &mut SyncDecoder, buffer: &mut [u8]) {
+async fn receive(stream: &mut AdbStream, decoder: &mut SyncDecoder) {
     loop {
         match decoder.next_chunk().unwrap() {
             Some(Chunk::Bytes(_)) => {}
             Some(_) => return,
-            None => assert!(more(stream, decoder, buffer).await, "the host hung up"),
+            None => assert!(more(stream, decoder).await, "the host hung up"),
         }
     }
 }
 
-async fn more(stream: &mut AdbStream, decoder: &mut SyncDecoder, buffer: &mut [u8]) -> bool {
-    let len = stream.read(buffer).await.unwrap();
-    decoder.push(&buffer[..len]);
-    len > 0
+async fn more(stream: &mut AdbStream, decoder: &mut SyncDecoder) -> bool {
+    let buffer = decoder.buffer_mut();
+    buffer.reserve(2 * MAX_DATA);
+    stream.read_buf(buffer).await.unwrap() > 0
 }

@@ -2,8 +2,9 @@
 //! beside `adb pull` and `adb push`. Starts a server of its own and ends it.
 
 use crate::handset::{Adbd, Handset};
-use phonehome::adapters::adb_server::{AdbServer, AdbServerTransport};
+use phonehome::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use phonehome::adapters::system_clock::SystemClock;
+use phonehome::wire::adb::server::address::ServerAddress;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -72,8 +73,9 @@ impl Server {
     /// Our own client.
     pub(crate) async fn transport(&self, serial: &str) -> AdbServerTransport {
         let clock = Arc::new(SystemClock::new());
-        let server = AdbServer::new(&self.address.to_string(), clock);
-        let attaching = AdbServerTransport::attach(server, serial, serial);
+        let server = AdbServer::new(ServerAddress::Loopback(self.address.port()), clock);
+        let target = Target::Serial(serial.to_owned());
+        let attaching = AdbServerTransport::attach(server, &target, serial);
         attaching.await.unwrap()
     }
 

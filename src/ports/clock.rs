@@ -2,7 +2,9 @@
 
 use crate::base::deadline::{Deadline, Instant};
 use crate::ports::BoxFuture;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -35,10 +37,22 @@ pub async fn within<T>(
     waiting_for: &'static str,
     future: impl Future<Output = T>,
 ) -> Result<T, TimedOut> {
-    let deadline = Deadline::new(clock.now(), limit, waiting_for);
-    tokio::select! {
-        biased;
-        result = future => Ok(result),
-        () = clock.sleep_until(deadline.at) => Err(TimedOut { waiting_for, after: limit }),
-    }
+    let mut future = pin!(future);
+    // What is ready at once needs no timer, which costs more than a piece of a file.
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(result));
+        }
+        let timer = timer.get_or_insert_with(|| {
+            let deadline = Deadline::new(clock.now(), limit, waiting_for);
+            clock.sleep_until(deadline.at)
+        });
+        let timed_out = TimedOut {
+            waiting_for,
+            after: limit,
+        };
+        timer.as_mut().poll(cx).map(|()| Err(timed_out))
+    })
+    .await
 }

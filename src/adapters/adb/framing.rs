@@ -9,8 +9,9 @@ use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Bytes asked of the operating system at once.
-const READ_CHUNK: usize = 64 * 1024;
+/// Bytes asked of the operating system at once: a quarter of the largest payload, so that one is put
+/// together without being moved often.
+const READ_CHUNK: usize = 256 * 1024;
 
 /// A link over two halves of a byte stream.
 pub fn link_over<R, W>(reader: R, writer: W, endpoints: Option<Endpoints>) -> Link

@@ -8,11 +8,12 @@ use crate::wire::adb::compression::{
     Compression, CompressionError, Compressor, DRY_RUN, Decompressor,
 };
 use crate::wire::adb::sync::{
-    self as codec, Chunk, MAX_DATA, MAX_PATH, Request, Status, SyncCodecError, SyncDecoder,
-    emit_done,
+    self as codec, Chunk, DATA_HEADER_LEN, MAX_DATA, MAX_PATH, Request, Status, SyncCodecError,
+    SyncDecoder, emit_data_header, emit_done,
 };
 use crate::wire::adb::sync_v2::StatV2;
 use session::Session;
+use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 use thiserror::Error;
@@ -364,17 +365,25 @@ async fn send(
 ) -> Result<u64, SyncError> {
     let garbled = |source| garbled(target.path, source);
     let mut compressor = Compressor::new(compression).map_err(garbled)?;
-    let mut buffer = vec![0; MAX_DATA];
+    // Bytes are read behind the place of their header, so that they are sent without being moved.
+    let mut message = vec![0; DATA_HEADER_LEN + MAX_DATA];
     let mut total = 0u64;
     loop {
-        let len = fill(reader, &mut buffer).await?;
+        let (header, buffer) = message.split_at_mut(DATA_HEADER_LEN);
+        let len = fill(reader, buffer).await?;
         let bytes = buffer.get(..len).unwrap_or_default();
         if bytes.is_empty() {
             break;
         }
-        let compressed = compressor.write(bytes).map_err(garbled)?;
-        session.send_data(&compressed).await?;
-        total = total.saturating_add(bytes.len() as u64);
+        match compressor.write(bytes).map_err(garbled)? {
+            Cow::Owned(compressed) => session.send_data(&compressed).await?,
+            Cow::Borrowed(_) => {
+                header.copy_from_slice(&emit_data_header(len));
+                let whole = message.get(..DATA_HEADER_LEN + len).unwrap_or_default();
+                session.send_watching(whole).await?;
+            }
+        }
+        total = total.saturating_add(len as u64);
         progress(total);
     }
     let rest = compressor.finish().map_err(garbled)?;

@@ -11,6 +11,9 @@ use thiserror::Error;
 /// The most bytes of one DATA message.
 pub const MAX_DATA: usize = 64 * 1024;
 
+/// Bytes before those of a `DATA`.
+pub const DATA_HEADER_LEN: usize = 8;
+
 /// The longest path of a request.
 pub const MAX_PATH: usize = 1024;
 
@@ -203,6 +206,12 @@ pub fn emit_data(bytes: &[u8]) -> Vec<u8> {
     message(b"DATA", bytes)
 }
 
+/// What stands before the bytes of a `DATA`, at most [`MAX_DATA`].
+#[must_use]
+pub fn emit_data_header(len: usize) -> Vec<u8> {
+    words(b"DATA", &[u32::try_from(len).unwrap_or(u32::MAX)])
+}
+
 /// `DONE` at a file's end, with its time where the host sends it.
 #[must_use]
 pub fn emit_done(mtime: u32) -> Vec<u8> {
@@ -243,9 +252,7 @@ pub fn emit_list_done() -> Vec<u8> {
 }
 
 fn message(id: &[u8; 4], bytes: &[u8]) -> Vec<u8> {
-    let mut message = words(id, &[length(bytes)]);
-    message.extend(bytes);
-    message
+    [&words(id, &[length(bytes)]), bytes].concat()
 }
 
 fn words(id: &[u8; 4], words: &[u32]) -> Vec<u8> {
@@ -269,6 +276,11 @@ impl SyncDecoder {
     /// Takes bytes as they arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Where a reader may append bytes as they arrive, in place of [`Self::push`].
+    pub const fn buffer_mut(&mut self) -> &mut BytesMut {
+        &mut self.buffer
     }
 
     /// Whether no message is half read.

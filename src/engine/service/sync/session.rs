@@ -13,6 +13,9 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// Bytes read from the handset at once: two messages of data.
+const READ_CHUNK: usize = 2 * MAX_DATA;
+
 /// One open `sync:` service with one request.
 pub(super) struct Session<'a> {
     stream: ByteStream,
@@ -49,12 +52,13 @@ impl<'a> Session<'a> {
 
     /// The next message of a kind.
     pub(super) async fn receive<T>(&mut self, next: Next<T>) -> Result<T, SyncError> {
-        let mut buffer = [0; 16 * 1024];
         loop {
             if let Some(message) = next(&mut self.decoder)? {
                 return Ok(message);
             }
-            let reading = self.stream.read(&mut buffer);
+            let buffer = self.decoder.buffer_mut();
+            buffer.reserve(READ_CHUNK);
+            let reading = self.stream.read_buf(buffer);
             let read = within(
                 self.clock,
                 self.stall,
@@ -67,7 +71,6 @@ impl<'a> Session<'a> {
             if len == 0 {
                 return Err(self.unfinished());
             }
-            self.decoder.push(buffer.get(..len).unwrap_or_default());
         }
     }
 
