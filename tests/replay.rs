@@ -1,10 +1,15 @@
 //! What the tracer writes down of a conversation with a virtual handset, the replay answers as that
 //! handset did.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test may panic, and reads files"
+)]
 
 mod common;
 
+use common::Bench;
 use common::memory_store::MemoryStore;
 use phonehome::adapters::adb::{AdbTransport, HostConfig, connect};
 use phonehome::adapters::still_clock::StillClock;
@@ -162,5 +167,43 @@ async fn what_was_not_recorded_ends_the_link_and_is_named() {
         error,
         "the connection to the handset was lost: the link broke: the host opened \
          `shell,v2,raw:reboot`, which the transcript does not, or not once more"
+    );
+}
+
+const SCENARIO: &str = "\
+schema: phonehome/scenario/1
+name: waits
+summary: Changes nothing.
+steps: [{ idle: 1s }]
+collect: { logs: [], netstats: true, packets: none }
+expect: [{ id: stays, never_sent: [imei] }]
+";
+
+/// `audit --trace` writes down the whole connection, in the handset's folder of the run.
+#[test]
+fn an_audit_can_be_written_down() {
+    let bench = Bench::new();
+    bench.file("scenario.yaml", SCENARIO);
+    let audit = ["audit", "scenario.yaml", "--trace", "--handset"];
+    let handset = "virtual:android-14";
+    bench.run(audit.iter().chain([&handset])).expect_code(3);
+    let run = std::fs::read_dir(bench.path("runs")).unwrap().next();
+    let path = run.unwrap().unwrap().path();
+    let bytes = std::fs::read(path.join("virtual-android-14/transcript.jsonl")).unwrap();
+    let transcript = Transcript::parse(&bytes).unwrap();
+    assert_eq!(transcript.header.selector, handset);
+    let opened = transcript
+        .records
+        .iter()
+        .filter(|record| record.packet.command == Command::Open);
+    let mut opened = opened.map(|record| String::from_utf8_lossy(&record.packet.payload));
+    assert!(opened.any(|service| service.starts_with("shell,v2,raw:getprop")));
+
+    let refused = bench.run(audit.iter().chain([&"server:0123"]));
+    refused.expect_code(2);
+    assert!(
+        refused.stderr.contains("leave `--trace` out"),
+        "{}",
+        refused.stderr
     );
 }

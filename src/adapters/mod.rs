@@ -3,6 +3,7 @@
 pub mod adb;
 pub mod adb_keys;
 pub mod adb_server;
+pub mod fault_injector;
 pub mod fs_store;
 pub mod in_process;
 pub mod replay;

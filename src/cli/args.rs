@@ -1,5 +1,6 @@
 //! The command line: names are a contract.
 
+use crate::adapters::fault_injector::Fault;
 use crate::cli::selector::parse_selector;
 use crate::ports::lister::Selector;
 use crate::scenario::permission::Permission;
@@ -68,6 +69,10 @@ pub(crate) struct Audit {
     /// Fixes everything drawn at random
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Also write every packet of our connections down, personal data included: transcript.jsonl
+    /// in the handset's folder of the run
+    #[arg(long)]
+    pub(crate) trace: bool,
 }
 
 /// `phonehome review`
@@ -130,6 +135,11 @@ pub(crate) struct Virtual {
     /// Allow an address that other machines can reach
     #[arg(long)]
     pub(crate) expose: bool,
+    /// What goes wrong at which message, counted from 0 over all connections: drop, stall,
+    /// truncate, corrupt, reorder, unplug, refuse, unauthorised or slow; `in` is what the host
+    /// sends; repeatable
+    #[arg(long = "fault", value_name = "KIND@INDEX[:in|out]")]
+    pub(crate) faults: Vec<Fault>,
     /// The handset's serial number
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: Option<String>,

@@ -42,6 +42,9 @@ pub(crate) async fn audit(
     };
     let selectors = handsets::selectors(&args.handsets, environment)?;
     let handsets = run_handsets(&selectors, &scenarios, &toggles, &args.allow)?;
+    if args.trace {
+        can_be_traced(&selectors)?;
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // A drawn seed is short enough to be typed, and for JSON readers that know no 64-bit integers.
     let drawn = || u64::from(StdRng::from_os_rng().random::<u32>());
@@ -58,6 +61,7 @@ pub(crate) async fn audit(
         toggles,
         handsets,
         given,
+        trace: args.trace,
     };
     let names: Vec<String> = request.handsets.iter().map(|h| h.name.clone()).collect();
     let variants = request
@@ -84,6 +88,22 @@ fn is_left(id: &str, runs: &Arc<FsStore>) -> impl FnOnce() -> bool + Send + 'sta
     move || {
         let found = recovery::unfinished(&*runs);
         found.map_or(true, |found| found.iter().any(|left| left.is_in_run(&id)))
+    }
+}
+
+/// An error if a handset is reached over packets that are not ours.
+fn can_be_traced(selectors: &[Selector]) -> Result<(), Rejection> {
+    let is_servers =
+        |s: &&Selector| matches!(s, Selector::Server(_) | Selector::ServerTransport(_));
+    match selectors.iter().find(is_servers) {
+        Some(selector) => {
+            let message =
+                format!("the packets of `{selector}` are the adb server's, and not seen here");
+            Err(Rejection::usage(message).hint(
+                "name the handset by `usb:SERIAL` or `tcp:HOST:PORT`, or leave `--trace` out",
+            ))
+        }
+        None => Ok(()),
     }
 }
 

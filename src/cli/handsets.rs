@@ -5,6 +5,7 @@ use crate::adapters::adb_keys::{AdbKey, load_vendor_keys};
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
+use crate::adapters::tracer;
 use crate::adapters::usb;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
 use crate::adapters::virtual_handset::handset::VirtualHandset;
@@ -17,7 +18,7 @@ use crate::cli::terminal::Terminal;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::link::Link;
-use crate::ports::lister::{Lister, Selector};
+use crate::ports::lister::{Lister, Selector, Wanted};
 use crate::ports::signer::Signer;
 use crate::ports::transport::{Transport, TransportError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,8 +89,8 @@ pub(crate) struct HandsetLister {
     terminal: Terminal,
     /// By the name in the selector.
     firmwares: BTreeMap<String, Firmware>,
-    /// Virtual handsets stay on until the command ends.
-    powered: Mutex<Vec<VirtualHandset>>,
+    /// Virtual handsets stay on until the command ends; by their own names.
+    powered: Mutex<BTreeMap<String, VirtualHandset>>,
     seed: u64,
     adb_server: Option<AdbServer>,
     own_key: Option<PathBuf>,
@@ -136,48 +137,72 @@ impl HandsetLister {
         })
     }
 
-    async fn attach_virtual(&self, name: &str) -> Result<Arc<dyn Transport>, TransportError> {
-        let selector = format!("virtual:{name}");
-        let firmware = self
-            .firmwares
-            .get(name)
-            .ok_or_else(|| TransportError::Unreachable {
-                selector: selector.clone(),
-                reason: "no such firmware was loaded".to_owned(),
-            })?;
-        let clock = Arc::new(StillClock::at(&*self.clock));
-        let handset = firmware::start(firmware.clone(), None, self.seed, clock);
-        let handset = handset.map_err(|error| TransportError::Unreachable {
-            selector: selector.clone(),
-            reason: causes(&error),
-        })?;
-        let link = handset.connect();
-        self.powered.lock().await.push(handset);
-        let config = HostConfig::new(selector, Vec::new());
+    async fn attach_virtual(
+        &self,
+        firmware: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Arc<dyn Transport>, TransportError> {
+        let unreachable = |reason: String| TransportError::Unreachable {
+            selector: wanted.selector.to_string(),
+            reason,
+        };
+        let mut powered = self.powered.lock().await;
+        if !powered.contains_key(wanted.name) {
+            let firmware = self.firmwares.get(firmware);
+            let firmware =
+                firmware.ok_or_else(|| unreachable("no such firmware was loaded".to_owned()))?;
+            let clock = Arc::new(StillClock::at(&*self.clock));
+            let started = firmware::start(firmware.clone(), None, self.seed, clock);
+            let started = started.map_err(|error| unreachable(causes(&error)))?;
+            powered.insert(wanted.name.to_owned(), started);
+        }
+        let handset = powered.get(wanted.name).map(VirtualHandset::connect);
+        let link = handset.ok_or_else(|| unreachable("it is switched off".to_owned()))?;
+        drop(powered);
+        let config = HostConfig::new(wanted.selector.to_string(), Vec::new());
+        let link = self.traced(link, wanted);
         let transport = connect(link, config, Arc::clone(&self.clock)).await?;
         Ok(Arc::new(transport))
     }
 
-    async fn attach_tcp(&self, address: &str) -> Result<Arc<dyn Transport>, TransportError> {
-        let selector = format!("tcp:{address}");
+    /// The link, with its packets written down where that is wanted.
+    fn traced(&self, link: Link, wanted: Wanted<'_>) -> Link {
+        match wanted.transcripts.and_then(|next| next()) {
+            Some(transcript) => {
+                let selector = wanted.selector.to_string();
+                tracer::traced(link, &selector, transcript, Arc::clone(&self.clock))
+            }
+            None => link,
+        }
+    }
+
+    async fn attach_tcp(
+        &self,
+        address: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Arc<dyn Transport>, TransportError> {
+        let selector = wanted.selector.to_string();
         let link = tcp::dial(address, &selector, DIAL_LIMIT, &*self.clock).await?;
-        self.connect(link, selector).await
+        self.connect(link, wanted).await
     }
 
     /// A handset that does not answer may still wait for the rest of a packet that a program before
     /// us never sent; a reset ends that.
-    async fn attach_usb(&self, serial: &str) -> Result<Arc<dyn Transport>, TransportError> {
-        let selector = format!("usb:{serial}");
+    async fn attach_usb(
+        &self,
+        serial: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Arc<dyn Transport>, TransportError> {
         let unreachable = |error: usb::error::UsbError| TransportError::Unreachable {
-            selector: selector.clone(),
+            selector: wanted.selector.to_string(),
             reason: error.to_string(),
         };
         let link = usb::open(serial).await.map_err(unreachable)?;
-        match self.connect(link, selector.clone()).await {
+        match self.connect(link, wanted).await {
             Err(TransportError::TimedOut { .. }) => {
                 usb::reset(serial).await.map_err(unreachable)?;
                 let link = usb::open(serial).await.map_err(unreachable)?;
-                self.connect(link, selector.clone()).await
+                self.connect(link, wanted).await
             }
             other => other,
         }
@@ -187,8 +212,10 @@ impl HandsetLister {
     async fn connect(
         &self,
         link: Link,
-        selector: String,
+        wanted: Wanted<'_>,
     ) -> Result<Arc<dyn Transport>, TransportError> {
+        let selector = wanted.selector.to_string();
+        let link = self.traced(link, wanted);
         let mut config = HostConfig::new(selector.clone(), self.signers(&selector).await?);
         let terminal = self.terminal;
         config.on_owner_wanted = Some(Arc::new(move || {
@@ -248,13 +275,14 @@ impl HandsetLister {
 impl Lister for HandsetLister {
     fn attach<'a>(
         &'a self,
-        selector: &'a Selector,
+        wanted: Wanted<'a>,
     ) -> BoxFuture<'a, Result<Arc<dyn Transport>, TransportError>> {
         Box::pin(async move {
+            let selector = wanted.selector;
             match selector {
-                Selector::Virtual(name) => self.attach_virtual(name).await,
-                Selector::Usb(serial) => self.attach_usb(serial).await,
-                Selector::Tcp(address) => self.attach_tcp(address).await,
+                Selector::Virtual(firmware) => self.attach_virtual(firmware, wanted).await,
+                Selector::Usb(serial) => self.attach_usb(serial, wanted).await,
+                Selector::Tcp(address) => self.attach_tcp(address, wanted).await,
                 Selector::Server(serial) => {
                     let target = Target::Serial(serial.clone());
                     self.attach_through_server(target, selector).await

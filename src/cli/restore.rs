@@ -14,7 +14,7 @@ use crate::engine::journal_file::JournalContents;
 use crate::engine::recovery::{self, close, resume};
 use crate::engine::session::Session;
 use crate::ports::clock::Clock;
-use crate::ports::lister::{Lister as _, Selector};
+use crate::ports::lister::{Lister as _, Selector, Wanted};
 use crate::scenario::permission::Permission;
 use std::sync::Arc;
 
@@ -134,7 +134,12 @@ impl Desk<'_> {
             Arc::clone(&clock),
             self.terminal,
         )?;
-        let transport = lister.attach(selector).await?;
+        let wanted = Wanted {
+            selector,
+            name: &selector.to_string(),
+            transcripts: None,
+        };
+        let transport = lister.attach(wanted).await?;
         let grants = Permission::ALL.iter().map(|(_, permission)| *permission);
         Ok(Session::attach(transport, clock, grants.collect()).await?)
     }

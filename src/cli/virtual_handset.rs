@@ -1,5 +1,6 @@
 //! `phonehome virtual`: a virtual handset as an adbd that any adb client can use.
 
+use crate::adapters::fault_injector::Faults;
 use crate::adapters::system_clock::SystemClock;
 use crate::cli::args::Virtual;
 use crate::cli::error::Rejection;
@@ -25,6 +26,9 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
     let clock = Arc::new(SystemClock::new());
     let handset = firmware::start(firmware, args.serial, args.seed, clock)?;
     handset.be_patient(QUIET);
+    if !args.faults.is_empty() {
+        handset.inject(Faults::new(args.faults, args.seed));
+    }
     let address = handset.listen(args.listen).await.map_err(|error| {
         Rejection::failure(format!(
             "cannot listen on `{}`: {}",

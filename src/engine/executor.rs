@@ -9,10 +9,12 @@ use crate::engine::recovery::{self, Unfinished};
 use crate::engine::run::{RunHandset, RunRequest, RunScenario, World};
 use crate::engine::scenario_run::ScenarioRun;
 use crate::engine::session::{Session, SessionError};
+use crate::engine::traces::Traces;
 use crate::outcome::profile::device_profile;
 use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RestoreRecord, mask};
 use crate::persona::datum::{Datum, Persona};
 use crate::persona::generate::{Request, generate};
+use crate::ports::lister::{Transcripts, Wanted};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::state::State;
 use std::collections::BTreeSet;
@@ -28,6 +30,8 @@ pub struct Executor {
     pub handset: usize,
     /// The handset as it was asked for.
     pub asked: RunHandset,
+    /// Where its packets are written down, if they are.
+    pub traces: Option<Traces>,
     /// What is asked for.
     pub request: Arc<RunRequest>,
     /// The world.
@@ -45,6 +49,9 @@ pub async fn execute(executor: Executor) {
     // Boxed at each level: inline, the futures of a whole run are larger than a thread's stack.
     if let Err(error) = Box::pin(executor.run()).await {
         executor.tell(What::Failed(error)).await;
+    }
+    if let Some(problem) = executor.traces.as_ref().and_then(Traces::problem) {
+        executor.tell(What::Failed(problem)).await;
     }
     executor.tell(What::Finished).await;
 }
@@ -101,7 +108,13 @@ impl Executor {
     }
 
     pub(crate) async fn attach(&self) -> Result<Session, ErrorRecord> {
-        let transport = self.world.lister.attach(&self.asked.selector).await;
+        let open = self.traces.as_ref().map(|traces| || traces.open());
+        let wanted = Wanted {
+            selector: &self.asked.selector,
+            name: &self.asked.name,
+            transcripts: open.as_ref().map(|open| open as &Transcripts<'_>),
+        };
+        let transport = self.world.lister.attach(wanted).await;
         let transport = transport.map_err(|error| explain(&error))?;
         let clock = Arc::clone(&self.world.clock);
         let attached = Session::attach(transport, clock, self.asked.grants.clone()).await;

@@ -21,6 +21,7 @@ pub mod service;
 pub mod session;
 #[cfg(test)]
 mod testing;
+pub mod traces;
 pub mod undo;
 
 mod observe;

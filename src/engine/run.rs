@@ -5,6 +5,7 @@ use crate::engine::dispatcher::{Dispatcher, Watcher, not_recorded, save};
 use crate::engine::event::{CancelReason, Event, What};
 use crate::engine::executor::{self, Executor};
 use crate::engine::recovery;
+use crate::engine::traces::Traces;
 use crate::outcome::run_record::{
     ErrorRecord, HandsetRecord, RestoreRecord, RunRecord, ScenarioRecord,
 };
@@ -41,6 +42,8 @@ pub struct RunRequest {
     pub handsets: Vec<RunHandset>,
     /// What the operator says the handset holds.
     pub given: Persona,
+    /// Whether every packet is written down.
+    pub trace: bool,
 }
 
 /// A scenario to run.
@@ -95,9 +98,12 @@ pub async fn run(
     let claimed = Arc::default();
     let mut tasks = Vec::new();
     for (handset, asked) in request.handsets.iter().enumerate() {
+        let folder = format!("{}/{}", request.id, asked.name);
+        let traces = Traces::new(Arc::clone(&world.runs), folder);
         tasks.push(tokio::spawn(guarded(Executor {
             handset,
             asked: asked.clone(),
+            traces: request.trace.then_some(traces),
             request: Arc::clone(&request),
             world: world.clone(),
             events: sender.clone(),

@@ -1,6 +1,7 @@
 //! `Lister`: finds the handset that a selector names and opens a transport to it.
 
 use crate::ports::BoxFuture;
+use crate::ports::store::Appender;
 use crate::ports::transport::{Transport, TransportError};
 use std::fmt;
 use std::sync::Arc;
@@ -41,11 +42,25 @@ impl fmt::Display for Selector {
     }
 }
 
+/// Opens the file that the next connection's transcript goes into; `None` when it cannot.
+pub type Transcripts<'a> = dyn Fn() -> Option<Box<dyn Appender>> + Send + Sync + 'a;
+
+/// A handset to be reached.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// As the operator names it.
+    pub selector: &'a Selector,
+    /// Its own name among all that are reached: two virtual handsets share a selector.
+    pub name: &'a str,
+    /// Where every packet of a connection of our own is to be written; `None`: nowhere.
+    pub transcripts: Option<&'a Transcripts<'a>>,
+}
+
 /// Opens transports.
 pub trait Lister: Send + Sync {
-    /// A transport to the handset that `selector` names.
+    /// A transport to a handset; again for one that was lost, over a new connection.
     fn attach<'a>(
         &'a self,
-        selector: &'a Selector,
+        wanted: Wanted<'a>,
     ) -> BoxFuture<'a, Result<Arc<dyn Transport>, TransportError>>;
 }

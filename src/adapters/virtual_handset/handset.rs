@@ -8,6 +8,7 @@ use super::files::error::FileError;
 use super::firmware::model::Firmware;
 use super::kernel::handset::Handset;
 use super::kernel::world::World;
+use crate::adapters::fault_injector::Faults;
 use crate::adapters::in_process;
 use crate::ports::clock::Clock;
 use crate::ports::link::Link;
@@ -89,6 +90,11 @@ impl VirtualHandset {
     #[must_use]
     pub fn serial(&self) -> &str {
         &self.serial
+    }
+
+    /// Has these go wrong on every connection from now on; a second call changes nothing.
+    pub fn inject(&self, faults: Faults) {
+        self.daemon.inject(faults);
     }
 
     /// The host's end of a new connection inside this process.

@@ -330,25 +330,27 @@ impl PacketDecoder {
     }
 
     fn check(&mut self, header: &Header, payload: &[u8]) -> Result<(), PacketError> {
-        let is_greeting = header.command == Command::Connect.word();
-        if is_greeting && self.checksums != Checksums::Demanded {
-            self.checksums = if header.arg0 >= VERSION_SKIP_CHECKSUM {
-                Checksums::Never
-            } else {
-                Checksums::Always
-            };
-        }
         let checked = match self.checksums {
             Checksums::Always | Checksums::Demanded => true,
             Checksums::WhereGiven => header.checksum != 0,
             Checksums::Never => false,
         };
+        // A greeting is summed by every version, whatever later packets are.
+        let is_greeting = header.command == Command::Connect.word();
+        let checked = checked || (is_greeting && header.checksum != 0);
         let found = if checked { checksum(payload) } else { 0 };
         if checked && found != header.checksum {
             return Err(PacketError::BadChecksum {
                 claimed: header.checksum,
                 found,
             });
+        }
+        if is_greeting && self.checksums != Checksums::Demanded {
+            self.checksums = if header.arg0 >= VERSION_SKIP_CHECKSUM {
+                Checksums::Never
+            } else {
+                Checksums::Always
+            };
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::{connect, privilege, session, sync};
 use crate::adapters::adb::{
     AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, link_over, serve,
 };
+use crate::adapters::fault_injector::{Faults, Owner as LinkOwner, injected};
 use crate::adapters::virtual_handset::firmware::model::{Auth, Firmware, Userland};
 use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::scheduler::lock;
@@ -22,7 +23,7 @@ use crate::ports::link::{Endpoints, Link};
 use crate::wire::adb::banner::emit_device;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -38,6 +39,8 @@ pub(crate) struct Daemon {
     state: Mutex<State>,
     /// How often it has restarted; every connection ends at the next.
     restarts: watch::Sender<u64>,
+    /// What goes wrong on its connections.
+    faults: OnceLock<Faults>,
 }
 
 /// What changes when it restarts.
@@ -69,9 +72,15 @@ impl Daemon {
                 listens: true,
             }),
             restarts: watch::Sender::new(0),
+            faults: OnceLock::new(),
         };
         daemon.begin(false);
         Arc::new(daemon)
+    }
+
+    /// Has these go wrong on every connection from now on; a second call changes nothing.
+    pub(crate) fn inject(&self, faults: Faults) {
+        let _ = self.faults.set(faults);
     }
 
     /// Serves a host over a link until it leaves, breaks the protocol, or adbd restarts.
@@ -81,6 +90,10 @@ impl Daemon {
             return;
         };
         let services: Arc<dyn Services> = Arc::new(Open(Arc::clone(&self)));
+        let link = match self.faults.get() {
+            Some(faults) => injected(link, faults, LinkOwner::Handset, Arc::clone(&self.clock)),
+            None => link,
+        };
         tokio::select! {
             // What a host did wrong concerns nobody on the handset.
             _ = serve(link, config, services) => {}
