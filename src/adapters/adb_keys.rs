@@ -55,8 +55,8 @@ pub enum AdbKeyError {
     /// No key could be made.
     #[error("cannot make an RSA key")]
     Generate(#[source] rsa::Error),
-    /// A key could not be written as PEM.
-    #[error("cannot write an RSA key as PEM")]
+    /// A key could not be written as PKCS #8.
+    #[error("cannot encode an RSA key")]
     Encode(#[source] pkcs8::Error),
 }
 
@@ -105,6 +105,12 @@ impl AdbKey {
     #[must_use]
     pub const fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// The private half as PKCS #8 in DER, for a TLS certificate.
+    pub(crate) fn to_pkcs8(&self) -> Result<Vec<u8>, AdbKeyError> {
+        let encoded = self.private.to_pkcs8_der().map_err(AdbKeyError::Encode)?;
+        Ok(encoded.as_bytes().to_vec())
     }
 
     fn new(private: RsaPrivateKey, name: &str, path: &Path) -> Result<Self, AdbKeyError> {

@@ -6,7 +6,7 @@
 
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
-use crate::ports::link::{Endpoints, Link, LinkError, LinkReader, LinkWriter};
+use crate::ports::link::{Endpoints, Link, LinkError, LinkReader, LinkWriter, Securer};
 use crate::wire::adb::packet::{Packet, PacketError, Sums};
 use crate::wire::adb::transcript::Direction;
 use plan::{Deal, LinkState, Next};
@@ -46,7 +46,8 @@ pub fn injected(link: Link, faults: &Faults, owner: Owner, clock: Arc<dyn Clock>
     Link {
         reader: Box::new(FaultyReader {
             wire: Arc::clone(&wire),
-            receiving: Some(receive(reader)),
+            idle: Some(reader),
+            receiving: None,
             broken: None,
         }),
         writer: Box::new(FaultyWriter(wire)),
@@ -136,6 +137,8 @@ fn receive(mut reader: Box<dyn LinkReader>) -> Receiving {
 
 struct FaultyReader {
     wire: Arc<Wire>,
+    /// The reader, while it receives nothing.
+    idle: Option<Box<dyn LinkReader>>,
     receiving: Option<Receiving>,
     broken: Option<PacketError>,
 }
@@ -154,6 +157,9 @@ impl LinkReader for FaultyReader {
                 if let Some(error) = self.broken.take() {
                     return Err(LinkError::Malformed(error));
                 }
+                if let Some(reader) = self.idle.take() {
+                    self.receiving = Some(receive(reader));
+                }
                 let Some(receiving) = self.receiving.as_mut() else {
                     return Err(LinkError::Closed);
                 };
@@ -164,7 +170,15 @@ impl LinkReader for FaultyReader {
                     received = receiving => received,
                 };
                 self.receiving = None;
-                let deal = self.wire.deal(Direction::In, &received?);
+                let received = match received {
+                    Ok(packet) => packet,
+                    Err(error) => {
+                        // What is no packet may be the start of TLS.
+                        self.idle = Some(reader);
+                        return Err(error);
+                    }
+                };
+                let deal = self.wire.deal(Direction::In, &received);
                 self.wire.hold(deal.next).await?;
                 if !deal.back.is_empty() {
                     let mut writer = self.wire.writer.lock().await;
@@ -176,9 +190,20 @@ impl LinkReader for FaultyReader {
                 self.wire.inbox().extend(deal.onward);
                 self.broken = deal.broken;
                 if self.broken.is_none() {
-                    self.receiving = Some(receive(reader));
+                    self.idle = Some(reader);
                 }
             }
+        })
+    }
+
+    /// What goes wrong goes wrong inside TLS.
+    fn start_tls<'a>(
+        &'a mut self,
+        securer: Option<&'a dyn Securer>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(async move {
+            let reader = self.idle.as_mut().ok_or(LinkError::NoTls)?;
+            reader.start_tls(securer).await
         })
     }
 }
@@ -221,6 +246,12 @@ impl LinkWriter for FaultyWriter {
         Box::pin(async {
             let mut writer = self.0.writer.lock().await;
             writer.flush().await
+        })
+    }
+    fn start_tls(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(async {
+            let mut writer = self.0.writer.lock().await;
+            writer.start_tls().await
         })
     }
 }

@@ -11,6 +11,7 @@ pub mod still_clock;
 pub mod system_clock;
 pub mod tcp;
 mod threaded_link;
+pub mod tls;
 pub mod tracer;
 pub mod usb;
 pub mod virtual_handset;

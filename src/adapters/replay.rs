@@ -6,7 +6,7 @@
 //! What the host does otherwise than in the transcript ends the link with a [`Divergence`].
 
 use crate::ports::BoxFuture;
-use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter};
+use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter, Securer};
 use crate::wire::adb::packet::{Packet, Sums};
 use crate::wire::adb::transcript::Transcript;
 use player::Player;
@@ -107,6 +107,14 @@ impl LinkReader for ReplayReader {
             }
         })
     }
+
+    /// What was recorded is what crossed inside TLS.
+    fn start_tls<'a>(
+        &'a mut self,
+        _: Option<&'a dyn Securer>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(core::future::ready(Ok(())))
+    }
 }
 
 struct ReplayWriter(Arc<Shared>);
@@ -118,5 +126,9 @@ impl LinkWriter for ReplayWriter {
         Box::pin(core::future::ready(
             taken.map_err(|divergence| diverged(&divergence)),
         ))
+    }
+
+    fn start_tls(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(core::future::ready(Ok(())))
     }
 }

@@ -5,7 +5,7 @@
 use crate::base::deadline::Instant;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
-use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter};
+use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter, Securer};
 use crate::ports::store::Appender;
 use crate::wire::adb::packet::{Packet, Sums};
 use crate::wire::adb::transcript::{Header, Record, SCHEMA, emit_header, emit_record};
@@ -100,6 +100,13 @@ impl LinkReader for TracedReader {
     fn sums(&self) -> Option<Sums> {
         self.reader.sums()
     }
+
+    fn start_tls<'a>(
+        &'a mut self,
+        securer: Option<&'a dyn Securer>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        self.reader.start_tls(securer)
+    }
 }
 
 struct TracedWriter {
@@ -116,5 +123,9 @@ impl LinkWriter for TracedWriter {
 
     fn flush(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
         self.writer.flush()
+    }
+
+    fn start_tls(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        self.writer.start_tls()
     }
 }

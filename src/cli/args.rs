@@ -140,6 +140,12 @@ pub(crate) struct Virtual {
     /// sends; repeatable
     #[arg(long = "fault", value_name = "KIND@INDEX[:in|out]")]
     pub(crate) faults: Vec<Fault>,
+    /// Speak TLS, as wireless debugging does since Android 11: only hosts that it knows get in
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// A host that it knows, by its public key (`adbkey.pub`); repeatable
+    #[arg(long = "trust-key", value_name = "FILE")]
+    pub(crate) trusted: Vec<PathBuf>,
     /// The handset's serial number
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: Option<String>,

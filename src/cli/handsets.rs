@@ -5,6 +5,7 @@ use crate::adapters::adb_keys::{AdbKey, load_vendor_keys};
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
+use crate::adapters::tls::HostTls;
 use crate::adapters::tracer;
 use crate::adapters::usb;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
@@ -95,7 +96,7 @@ pub(crate) struct HandsetLister {
     adb_server: Option<AdbServer>,
     own_key: Option<PathBuf>,
     vendor_keys: Vec<PathBuf>,
-    keys: OnceCell<Vec<Arc<dyn Signer>>>,
+    keys: OnceCell<Vec<Arc<AdbKey>>>,
 }
 
 impl HandsetLister {
@@ -216,7 +217,10 @@ impl HandsetLister {
     ) -> Result<Arc<dyn Transport>, TransportError> {
         let selector = wanted.selector.to_string();
         let link = self.traced(link, wanted);
-        let mut config = HostConfig::new(selector.clone(), self.signers(&selector).await?);
+        let keys = self.keys(&selector).await?;
+        let signers = keys.iter().map(|key| Arc::clone(key) as Arc<dyn Signer>);
+        let mut config = HostConfig::new(selector.clone(), signers.collect());
+        config.tls = Some(Arc::new(HostTls::new(keys)));
         let terminal = self.terminal;
         config.on_owner_wanted = Some(Arc::new(move || {
             terminal.note(&format!(
@@ -243,7 +247,7 @@ impl HandsetLister {
     }
 
     /// Our keys, read once: the user's own, made if there is none, and those of `ADB_VENDOR_KEYS`.
-    async fn signers(&self, selector: &str) -> Result<Vec<Arc<dyn Signer>>, TransportError> {
+    async fn keys(&self, selector: &str) -> Result<Vec<Arc<AdbKey>>, TransportError> {
         let keys = self.keys.get_or_try_init(|| self.load_keys());
         let keys = keys.await.map_err(|reason| TransportError::Unreachable {
             selector: selector.to_owned(),
@@ -252,7 +256,7 @@ impl HandsetLister {
         keys.cloned()
     }
 
-    async fn load_keys(&self) -> Result<Vec<Arc<dyn Signer>>, String> {
+    async fn load_keys(&self) -> Result<Vec<Arc<AdbKey>>, String> {
         let (own, more) = (self.own_key.clone(), self.vendor_keys.clone());
         // Making a key takes seconds of computing.
         let loaded = tokio::task::spawn_blocking(move || {
@@ -268,7 +272,7 @@ impl HandsetLister {
             ));
         }
         let keys = own.into_iter().chain(more);
-        Ok(keys.map(|key| Arc::new(key) as Arc<dyn Signer>).collect())
+        Ok(keys.map(Arc::new).collect())
     }
 }
 

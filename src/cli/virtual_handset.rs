@@ -2,13 +2,18 @@
 
 use crate::adapters::fault_injector::Faults;
 use crate::adapters::system_clock::SystemClock;
+use crate::adapters::virtual_handset::handset::{HandsetError, VirtualHandset};
+use crate::base::causes::causes;
 use crate::cli::args::Virtual;
 use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
 use crate::cli::firmware;
-use crate::cli::input::plain;
+use crate::cli::input::{plain, read_text};
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
+use crate::wire::adb::auth::PublicKey;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,24 +28,52 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
         let hint = "a virtual handset lets anyone in who connects; add `--expose` if that is meant";
         return Err(Rejection::usage(message).hint(hint).into());
     }
+    let trusted = args.trusted.iter().map(|path| public_key(path));
+    let trusted = trusted.collect::<Result<Vec<_>, _>>()?;
     let clock = Arc::new(SystemClock::new());
     let handset = firmware::start(firmware, args.serial, args.seed, clock)?;
     handset.be_patient(QUIET);
     if !args.faults.is_empty() {
         handset.inject(Faults::new(args.faults, args.seed));
     }
-    let address = handset.listen(args.listen).await.map_err(|error| {
-        Rejection::failure(format!(
-            "cannot listen on `{}`: {}",
-            args.listen,
-            plain(&error)
-        ))
-        .hint("name another address with `--listen`; port 0 takes a free one")
-    })?;
+    for key in trusted {
+        handset.known_hosts().add(key);
+    }
+    let address = listen(&handset, args.listen, args.tls).await?;
     terminal.result(&format!("listening on {address}\n"))?;
     terminal.note(&format!(
         "use it: adb connect {address}, or phonehome audit … --handset tcp:{address}"
     ));
     signals::interrupted().await;
     Ok(Exit::Pass)
+}
+
+async fn listen(
+    handset: &VirtualHandset,
+    address: SocketAddr,
+    tls: bool,
+) -> Result<SocketAddr, Rejection> {
+    let bound = if tls {
+        handset.listen_tls(address).await
+    } else {
+        let bound = handset.listen(address).await;
+        bound.map_err(HandsetError::Listen)
+    };
+    bound.map_err(|error| match error {
+        HandsetError::Listen(error) => {
+            Rejection::failure(format!("cannot listen on `{address}`: {}", plain(&error)))
+                .hint("name another address with `--listen`; port 0 takes a free one")
+        }
+        error @ HandsetError::TooOld { .. } => Rejection::usage(causes(&error))
+            .hint("leave `--tls` out, or take a firmware of Android 11 or later"),
+        error => Rejection::failure(causes(&error)),
+    })
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, Rejection> {
+    let text = read_text(path, "public key")?;
+    PublicKey::parse(&text).map_err(|error| {
+        let message = format!("`{}` holds {}", path.display(), causes(&error));
+        Rejection::usage(message).hint("adb keeps yours in ~/.android/adbkey.pub")
+    })
 }

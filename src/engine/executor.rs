@@ -250,6 +250,9 @@ pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
         TransportError::Unauthorized { .. } => {
             "unlock the handset and tap `Allow` under \"Allow USB debugging?\", then run again"
         }
+        TransportError::Unpaired => {
+            "on the handset open \"Wireless debugging\", \"Pair device with pairing code\", and pair this computer once with `adb pair HOST:PORT`"
+        }
         TransportError::Unusable { state, .. } => State::parse(state)
             .remedy()
             .unwrap_or("boot it into Android, or plug it in again"),

@@ -5,6 +5,7 @@ use crate::wire::adb::packet::{Packet, Sums};
 use std::io;
 use std::net::SocketAddr;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Why a link stopped carrying packets.
 #[derive(Debug, Error)]
@@ -21,6 +22,15 @@ pub enum LinkError {
     /// The operating system's own error.
     #[error("the link broke")]
     Io(#[source] io::Error),
+    /// TLS was demanded of a link, or by a side, that has none.
+    #[error("the other side demands TLS, which cannot be had here")]
+    NoTls,
+    /// The TLS handshake came to no end.
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] io::Error),
+    /// The other side does not know the key that this side proved itself with.
+    #[error("the other side does not know this computer's key")]
+    Untrusted,
 }
 
 /// The receiving half.
@@ -31,6 +41,16 @@ pub trait LinkReader: Send {
     /// Whether the packet received last held a checksum, where the link can tell.
     fn sums(&self) -> Option<Sums> {
         None
+    }
+
+    /// Takes the link into TLS; later packets come from inside it. Waits for the other half's
+    /// [`LinkWriter::start_tls`]. Bytes that came and are not read yet belong to TLS. A side that
+    /// has no key for it gives no `securer`.
+    fn start_tls<'a>(
+        &'a mut self,
+        _securer: Option<&'a dyn Securer>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(core::future::ready(Err(LinkError::NoTls)))
     }
 }
 
@@ -44,6 +64,26 @@ pub trait LinkWriter: Send {
     fn flush(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
         Box::pin(core::future::ready(Ok(())))
     }
+
+    /// Sends what was kept back, hands this half to [`LinkReader::start_tls`], and returns when
+    /// packets leave inside TLS.
+    fn start_tls(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(core::future::ready(Err(LinkError::NoTls)))
+    }
+}
+
+/// Takes a stream of bytes into TLS, as one of its two sides and with that side's key.
+pub trait Securer: Send + Sync {
+    /// The same stream inside TLS, once the other side is known and knows this one.
+    fn secure(&self, plain: ByteHalves) -> BoxFuture<'_, Result<ByteHalves, LinkError>>;
+}
+
+/// The bytes under a link's packets, each way.
+pub struct ByteHalves {
+    /// What comes.
+    pub reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// What leaves.
+    pub writer: Box<dyn AsyncWrite + Send + Unpin>,
 }
 
 /// Both halves of a link.

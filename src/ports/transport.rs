@@ -75,6 +75,9 @@ pub enum TransportError {
         /// The selector as given.
         selector: String,
     },
+    /// The handset speaks TLS only, and does not know this computer's key.
+    #[error("the handset does not know this computer's key: pair with it first")]
+    Unpaired,
     /// The handset is there but in a state that serves nothing (offline, recovery, sideload …).
     #[error("handset `{selector}` is `{state}`")]
     Unusable {

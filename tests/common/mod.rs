@@ -8,6 +8,7 @@
 #![expect(dead_code, reason = "no test file uses all of it")]
 
 pub(crate) mod memory_store;
+pub(crate) mod stock_adb;
 
 use phonehome::adapters::adb::{HostConfig, connect};
 use phonehome::adapters::system_clock::SystemClock;

@@ -3,12 +3,13 @@
 
 use crate::adapters::adb::services::{self, Services};
 use crate::adapters::adb::shared::Shared;
-use crate::ports::link::Link;
+use crate::ports::link::{Link, Securer};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::auth::PublicKey;
-use crate::wire::adb::connection::{Config, Limits, Side};
+use crate::wire::adb::connection::{Config, Side};
 use crate::wire::adb::event::Event;
 use crate::wire::adb::handshake::TOKEN_LEN;
+use crate::wire::adb::limits::Limits;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use std::sync::Arc;
@@ -53,10 +54,33 @@ pub async fn serve(
     config: DeviceConfig,
     services: Arc<dyn Services>,
 ) -> Result<(), TransportError> {
+    let auth = config.auth.is_some();
+    attend(link, Side::Device { auth }, None, config, services).await
+}
+
+/// Serves one host inside TLS, which `tls` begins and which decides whom to trust: what `config`
+/// says about keys is not asked. As adbd does for wireless debugging, since Android 11.
+///
+/// # Errors
+/// As [`serve`]. A host that is not trusted is no error either.
+pub async fn serve_tls(
+    link: Link,
+    tls: Arc<dyn Securer>,
+    config: DeviceConfig,
+    services: Arc<dyn Services>,
+) -> Result<(), TransportError> {
+    attend(link, Side::SecureDevice, Some(&*tls), config, services).await
+}
+
+async fn attend(
+    link: Link,
+    side: Side,
+    tls: Option<&dyn Securer>,
+    config: DeviceConfig,
+    services: Arc<dyn Services>,
+) -> Result<(), TransportError> {
     let shared = Shared::new(Config {
-        side: Side::Device {
-            auth: config.auth.is_some(),
-        },
+        side,
         version: config.version,
         max_payload: config.max_payload,
         banner: config.banner,
@@ -68,7 +92,7 @@ pub async fn serve(
         auth: config.auth,
         services,
     };
-    match shared.drive(link, |event| host.handle(event)).await {
+    match shared.drive(link, tls, |event| host.handle(event)).await {
         TransportError::Lost { .. } => Ok(()),
         error => Err(error),
     }

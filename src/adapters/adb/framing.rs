@@ -2,12 +2,14 @@
 //! and understands no packet.
 
 use crate::ports::BoxFuture;
-use crate::ports::link::{Endpoints, Link, LinkError, LinkReader, LinkWriter};
+use crate::ports::link::{ByteHalves, Endpoints, Link, LinkError, LinkReader, LinkWriter, Securer};
 use crate::wire::adb::packet::{MAX_PAYLOAD, Packet, PacketDecoder, Sums};
 use crate::wire::adb::transcript::Direction;
 use bytes::{Buf, BytesMut};
+use std::io::{Cursor, ErrorKind};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
 
 /// Bytes asked of the operating system at once: a quarter of the largest payload, so that one is put
 /// together without being moved often.
@@ -19,12 +21,18 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let decoder = PacketDecoder::new(MAX_PAYLOAD);
+    let (to_reader, from_writer) = oneshot::channel();
+    let (to_writer, from_reader) = oneshot::channel();
     Link {
-        reader: Box::new(PacketReader { reader, decoder }),
+        reader: Box::new(PacketReader {
+            reader: Box::new(reader),
+            decoder: PacketDecoder::new(MAX_PAYLOAD),
+            meeting: Some((from_writer, to_writer)),
+        }),
         writer: Box::new(PacketWriter {
-            writer,
+            writer: Box::new(writer),
             kept: BytesMut::new(),
+            meeting: Some((to_reader, from_reader)),
         }),
         endpoints,
     }
@@ -49,12 +57,17 @@ pub fn observed(link: Link, observer: Observer) -> Link {
     }
 }
 
-struct PacketReader<R> {
-    reader: R,
+type Reading = Box<dyn AsyncRead + Send + Unpin>;
+type Writing = Box<dyn AsyncWrite + Send + Unpin>;
+
+struct PacketReader {
+    reader: Reading,
     decoder: PacketDecoder,
+    /// Where the writing half comes from, and goes back to, when TLS begins; once.
+    meeting: Option<(oneshot::Receiver<Writing>, oneshot::Sender<Writing>)>,
 }
 
-impl<R: AsyncRead + Send + Unpin> LinkReader for PacketReader<R> {
+impl LinkReader for PacketReader {
     fn receive(&mut self) -> BoxFuture<'_, Result<Packet, LinkError>> {
         Box::pin(async {
             loop {
@@ -64,8 +77,14 @@ impl<R: AsyncRead + Send + Unpin> LinkReader for PacketReader<R> {
                 }
                 let buffer = self.decoder.buffer_mut();
                 buffer.reserve(READ_CHUNK);
-                if self.reader.read_buf(buffer).await.map_err(LinkError::Io)? == 0 {
-                    return Err(LinkError::Closed);
+                match self.reader.read_buf(buffer).await {
+                    Ok(0) => return Err(LinkError::Closed),
+                    // As rustls tells of a connection that ends without TLS's own farewell.
+                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                        return Err(LinkError::Closed);
+                    }
+                    Ok(_) => {}
+                    Err(error) => return Err(LinkError::Io(error)),
                 }
             }
         })
@@ -74,17 +93,38 @@ impl<R: AsyncRead + Send + Unpin> LinkReader for PacketReader<R> {
     fn sums(&self) -> Option<Sums> {
         self.decoder.sums()
     }
+
+    fn start_tls<'a>(
+        &'a mut self,
+        securer: Option<&'a dyn Securer>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        Box::pin(async move {
+            let securer = securer.ok_or(LinkError::NoTls)?;
+            let (from_writer, to_writer) = self.meeting.take().ok_or(LinkError::NoTls)?;
+            let writer = from_writer.await.map_err(|_| LinkError::Closed)?;
+            // A device may have received the first bytes of TLS together with the host's STLS.
+            let early = Cursor::new(self.decoder.buffer_mut().split());
+            let rest = core::mem::replace(&mut self.reader, Box::new(tokio::io::empty()));
+            let reader = Box::new(AsyncReadExt::chain(early, rest));
+            let inside = securer.secure(ByteHalves { reader, writer }).await?;
+            self.reader = inside.reader;
+            self.decoder = PacketDecoder::new(MAX_PAYLOAD);
+            to_writer.send(inside.writer).map_err(|_| LinkError::Closed)
+        })
+    }
 }
 
 /// Small packets are gathered up to so many bytes; a larger one is not copied.
 const GATHERED: usize = 16 * 1024;
 
-struct PacketWriter<W> {
-    writer: W,
+struct PacketWriter {
+    writer: Writing,
     kept: BytesMut,
+    /// Where this half goes, and comes back from, when TLS begins; once.
+    meeting: Option<(oneshot::Sender<Writing>, oneshot::Receiver<Writing>)>,
 }
 
-impl<W: AsyncWrite + Send + Unpin> LinkWriter for PacketWriter<W> {
+impl LinkWriter for PacketWriter {
     fn send(&mut self, packet: Packet, sums: Sums) -> BoxFuture<'_, Result<(), LinkError>> {
         Box::pin(async move {
             if self.kept.len() + packet.len_bytes() <= GATHERED {
@@ -103,6 +143,17 @@ impl<W: AsyncWrite + Send + Unpin> LinkWriter for PacketWriter<W> {
             let sent = self.writer.write_all_buf(&mut self.kept).await;
             sent.map_err(LinkError::Io)?;
             self.writer.flush().await.map_err(LinkError::Io)
+        })
+    }
+
+    fn start_tls(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(async move {
+            self.flush().await?;
+            let (to_reader, from_reader) = self.meeting.take().ok_or(LinkError::NoTls)?;
+            let plain = core::mem::replace(&mut self.writer, Box::new(tokio::io::sink()));
+            to_reader.send(plain).map_err(|_| LinkError::Closed)?;
+            self.writer = from_reader.await.map_err(|_| LinkError::Closed)?;
+            Ok(())
         })
     }
 }
@@ -124,6 +175,13 @@ impl LinkReader for ObservedReader {
     fn sums(&self) -> Option<Sums> {
         self.reader.sums()
     }
+
+    fn start_tls<'a>(
+        &'a mut self,
+        securer: Option<&'a dyn Securer>,
+    ) -> BoxFuture<'a, Result<(), LinkError>> {
+        self.reader.start_tls(securer)
+    }
 }
 
 struct ObservedWriter {
@@ -139,5 +197,9 @@ impl LinkWriter for ObservedWriter {
 
     fn flush(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
         self.writer.flush()
+    }
+
+    fn start_tls(&mut self) -> BoxFuture<'_, Result<(), LinkError>> {
+        self.writer.start_tls()
     }
 }

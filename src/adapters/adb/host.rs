@@ -8,12 +8,13 @@ use crate::adapters::adb::stream::{AdbStream, Lifeline};
 use crate::base::text::printable;
 use crate::ports::BoxFuture;
 use crate::ports::clock::{Clock, within};
-use crate::ports::link::{Endpoints, Link};
+use crate::ports::link::{Endpoints, Link, Securer};
 use crate::ports::signer::Signer;
 use crate::ports::transport::{ByteStream, Transport, TransportError};
 use crate::wire::adb::banner::{Banner, emit_host};
-use crate::wire::adb::connection::{Config, Limits, Side};
+use crate::wire::adb::connection::{Config, Side};
 use crate::wire::adb::event::Event;
+use crate::wire::adb::limits::Limits;
 use crate::wire::adb::packet::{MAX_PAYLOAD, VERSION_SKIP_CHECKSUM};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub struct HostConfig {
     pub selector: String,
     /// Keys to prove ourselves with, the preferred one first.
     pub signers: Vec<Arc<dyn Signer>>,
+    /// Takes the link into TLS where the handset demands it; without one such a handset is lost.
+    pub tls: Option<Arc<dyn Securer>>,
     /// Limit on the wait for the handset's banner.
     pub banner_timeout: Duration,
     /// Limit on the wait for the owner's tap, once our public key was sent.
@@ -62,6 +65,7 @@ impl HostConfig {
         Self {
             selector: selector.into(),
             signers,
+            tls: None,
             banner_timeout: Duration::from_secs(10),
             owner_timeout: Duration::from_secs(30),
             open_timeout: Duration::from_secs(10),
@@ -106,6 +110,7 @@ pub struct AdbTransport {
 ///
 /// # Errors
 /// [`TransportError::Unauthorized`] when the owner did not allow this computer in time,
+/// [`TransportError::Unpaired`] when a handset that speaks TLS does not know its key,
 /// [`TransportError::Unusable`] for a handset in another state than `device`, and what ended the
 /// link or the wait.
 pub async fn connect(
@@ -195,7 +200,7 @@ fn spawn_driver(
 ) -> Arc<Lifeline> {
     let task = tokio::spawn(async move {
         let on_event = |event| handle(&shared, &config, &stage, event);
-        let error = shared.drive(link, on_event).await;
+        let error = shared.drive(link, config.tls.as_deref(), on_event).await;
         stage.send_replace(Stage::Ended(Ending(error)));
     });
     Arc::new(Lifeline(task.abort_handle()))

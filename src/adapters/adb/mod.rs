@@ -1,6 +1,7 @@
 //! ADB connections of our own over a `Link`: the host side is a `Transport`, the device side serves.
 
 mod device;
+mod ending;
 mod framing;
 mod host;
 mod peer;
@@ -8,7 +9,7 @@ mod services;
 mod shared;
 mod stream;
 
-pub use device::{AuthorisedKeys, DeviceConfig, Owner, serve};
+pub use device::{AuthorisedKeys, DeviceConfig, Owner, serve, serve_tls};
 pub use framing::{Observer, link_over, observed};
 pub use host::{AdbTransport, HostConfig, connect};
 pub use peer::Peer;

@@ -2,10 +2,11 @@
 //! the same for host and device. Decides nothing about keys and services; its owner does, by a
 //! function that is handed those events.
 
-use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter};
+use crate::adapters::adb::ending::{of_link, of_peer};
+use crate::ports::link::{Link, LinkError, LinkReader, LinkWriter, Securer};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::connection::{Config, Connection};
-use crate::wire::adb::event::{ConnectionError, Event, StreamId};
+use crate::wire::adb::event::{Event, StreamId};
 use crate::wire::adb::packet::{Command, Packet, Sums};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::{BTreeMap, VecDeque};
@@ -152,7 +153,7 @@ impl Shared {
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = f(&mut state);
-        if state.connection.has_packets() {
+        if state.connection.has_packets() || state.connection.expects_secured() {
             self.outgoing.notify_one();
         }
         result
@@ -189,14 +190,16 @@ impl Shared {
     }
 
     /// Moves packets until the link or the peer fails, and says how. `on_event` gets what is not
-    /// about an open stream, without the lock held.
+    /// about an open stream, without the lock held. `securer` takes the link into TLS where that is
+    /// demanded.
     pub(super) async fn drive(
         &self,
         link: Link,
+        securer: Option<&dyn Securer>,
         on_event: impl FnMut(Event) + Send,
     ) -> TransportError {
         let error = tokio::select! {
-            error = self.receive_all(link.reader, on_event) => error,
+            error = self.receive_all(link.reader, securer, on_event) => error,
             error = self.send_all(link.writer) => error,
             error = self.ending() => error,
         };
@@ -207,20 +210,35 @@ impl Shared {
     async fn receive_all(
         &self,
         mut reader: Box<dyn LinkReader>,
+        securer: Option<&dyn Securer>,
         mut on_event: impl FnMut(Event) + Send,
     ) -> TransportError {
         loop {
-            let packet = match reader.receive().await {
-                Ok(packet) => packet,
+            let handled = match reader.receive().await {
+                Ok(packet) => {
+                    let len = u64::try_from(packet.len_bytes()).unwrap_or(u64::MAX);
+                    self.bytes_in.fetch_add(len, Ordering::Relaxed);
+                    self.with(|state| state.connection.handle_packet(packet))
+                }
+                Err(LinkError::Malformed(_))
+                    if self.with(|state| state.connection.presume_start_tls()) =>
+                {
+                    Ok(())
+                }
                 Err(error) => return of_link(&error),
             };
-            let len = u64::try_from(packet.len_bytes()).unwrap_or(u64::MAX);
-            self.bytes_in.fetch_add(len, Ordering::Relaxed);
-            if let Err(error) = self.with(|state| state.connection.handle_packet(packet)) {
+            if let Err(error) = handled {
                 return of_peer(&error);
             }
             while let Some(event) = self.with(State::dispatch) {
-                on_event(event);
+                if event != Event::TlsWanted {
+                    on_event(event);
+                    continue;
+                }
+                if let Err(error) = reader.start_tls(securer).await {
+                    return of_link(&error);
+                }
+                self.with(|state| state.connection.secured());
             }
         }
     }
@@ -229,8 +247,12 @@ impl Shared {
         // Packets that the link may have kept back, and their size.
         let mut kept = Vec::new();
         let mut kept_bytes = 0;
+        let mut is_secured = false;
         loop {
-            let next = self.lock().next_packet();
+            let (next, wants_tls) = {
+                let mut state = self.lock();
+                (state.next_packet(), state.connection.expects_secured())
+            };
             let is_idle = next.is_none();
             if let Some((packet, sums)) = next {
                 let len = packet.len_bytes();
@@ -242,7 +264,12 @@ impl Shared {
                 let len = u64::try_from(len).unwrap_or(u64::MAX);
                 self.bytes_out.fetch_add(len, Ordering::Relaxed);
             }
-            if is_idle && kept.is_empty() {
+            if is_idle && kept.is_empty() && wants_tls && !is_secured {
+                is_secured = true;
+                if let Err(error) = writer.start_tls().await {
+                    return of_link(&error);
+                }
+            } else if is_idle && kept.is_empty() {
                 self.outgoing.notified().await;
                 // What answers the same event is written meanwhile, and leaves with it.
                 tokio::task::yield_now().await;
@@ -463,29 +490,5 @@ impl State {
                 waker.wake();
             }
         }
-    }
-}
-
-/// A link's end as the transport's error.
-fn of_link(error: &LinkError) -> TransportError {
-    match error {
-        LinkError::Malformed(cause) => TransportError::PeerMisbehaved {
-            reason: format!("sent {cause}"),
-        },
-        LinkError::Transfer(cause) => TransportError::PeerMisbehaved {
-            reason: format!("sent {cause}"),
-        },
-        LinkError::Closed => TransportError::Lost {
-            reason: error.to_string(),
-        },
-        LinkError::Io(cause) => TransportError::Lost {
-            reason: format!("{error}: {cause}"),
-        },
-    }
-}
-
-fn of_peer(error: &ConnectionError) -> TransportError {
-    TransportError::PeerMisbehaved {
-        reason: error.to_string(),
     }
 }

@@ -10,8 +10,9 @@ use super::kernel::handset::Handset;
 use super::kernel::world::World;
 use crate::adapters::fault_injector::Faults;
 use crate::adapters::in_process;
+use crate::adapters::tls::{DeviceTls, KnownKeys, TlsError};
 use crate::ports::clock::Clock;
-use crate::ports::link::Link;
+use crate::ports::link::{Link, Securer};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,7 +38,22 @@ pub enum HandsetError {
     /// The firmware asks for files that exclude each other.
     #[error("the firmware's files cannot be laid down: {0}")]
     Files(String),
+    /// TLS came with Android 11.
+    #[error("Android {release} has no wireless debugging")]
+    TooOld {
+        /// Its version.
+        release: String,
+    },
+    /// No certificate for TLS.
+    #[error("the handset has no TLS")]
+    Tls(#[source] TlsError),
+    /// The operating system's own error.
+    #[error("cannot listen there")]
+    Listen(#[source] io::Error),
 }
+
+/// The API level of Android 11.
+const SDK_OF_ANDROID_11: u32 = 30;
 
 impl From<FileError> for HandsetError {
     fn from(error: FileError) -> Self {
@@ -49,6 +65,8 @@ impl From<FileError> for HandsetError {
 pub struct VirtualHandset {
     handset: Handset,
     daemon: Arc<Daemon>,
+    firmware: Arc<Firmware>,
+    clock: Arc<dyn Clock>,
     serial: String,
     tasks: std::sync::Mutex<JoinSet<()>>,
 }
@@ -71,8 +89,10 @@ impl VirtualHandset {
         boot(&mut world);
         let handset = Handset::start(world, Arc::clone(&clock));
         let started = Self {
-            daemon: Daemon::start(handset.clone(), firmware, clock),
+            daemon: Daemon::start(handset.clone(), Arc::clone(&firmware), Arc::clone(&clock)),
             handset,
+            firmware,
+            clock,
             serial: options.serial,
             tasks: std::sync::Mutex::default(),
         };
@@ -101,8 +121,24 @@ impl VirtualHandset {
     #[must_use]
     pub fn connect(&self) -> Link {
         let (host, device) = in_process::pair();
-        self.spawn(Arc::clone(&self.daemon).attend(device));
+        self.spawn(Arc::clone(&self.daemon).attend(device, None));
         host
+    }
+
+    /// The same over wireless debugging: the handset demands TLS, and lets in hosts it knows.
+    ///
+    /// # Errors
+    /// [`HandsetError::TooOld`] before Android 11.
+    pub fn connect_tls(&self) -> Result<Link, HandsetError> {
+        let (host, device) = in_process::pair();
+        self.spawn(Arc::clone(&self.daemon).attend(device, Some(self.tls()?)));
+        Ok(host)
+    }
+
+    /// The hosts that it knows: those paired with it, and whoever is added. They need no owner.
+    #[must_use]
+    pub fn known_hosts(&self) -> &KnownKeys {
+        self.daemon.known()
     }
 
     /// Lets hosts connect over TCP, as many as come; gives the address that was bound.
@@ -112,8 +148,32 @@ impl VirtualHandset {
     pub async fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
-        self.spawn(Arc::clone(&self.daemon).listen(listener));
+        self.spawn(Arc::clone(&self.daemon).listen(listener, None));
         Ok(bound)
+    }
+
+    /// The same for wireless debugging, as [`Self::connect_tls`].
+    ///
+    /// # Errors
+    /// [`HandsetError::TooOld`] before Android 11; the operating system's, if the address can not
+    /// be bound.
+    pub async fn listen_tls(&self, address: SocketAddr) -> Result<SocketAddr, HandsetError> {
+        let tls = self.tls()?;
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(HandsetError::Listen)?;
+        let bound = listener.local_addr().map_err(HandsetError::Listen)?;
+        self.spawn(Arc::clone(&self.daemon).listen(listener, Some(tls)));
+        Ok(bound)
+    }
+
+    fn tls(&self) -> Result<Arc<dyn Securer>, HandsetError> {
+        if self.firmware.sdk < SDK_OF_ANDROID_11 {
+            let release = self.firmware.release.clone();
+            return Err(HandsetError::TooOld { release });
+        }
+        let known = self.known_hosts().clone();
+        let tls = DeviceTls::new(known, Arc::clone(&self.clock)).map_err(HandsetError::Tls)?;
+        Ok(Arc::new(tls))
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -7,9 +7,11 @@
 
 use crate::base::bytes::Reader;
 use crate::wire::adb::handshake::TOKEN_LEN;
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXUPPER};
+use rsa::pkcs8::EncodePublicKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// Bytes of a modulus.
@@ -70,12 +72,36 @@ impl PublicKey {
         format!("{} {}", BASE64.encode(&encode(&self.key)), self.name)
     }
 
+    /// How TLS tells this key from others: [`fingerprint_of`] its `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let encoded = self.key.to_public_key_der();
+        fingerprint_of(
+            encoded
+                .expect("a key of 2048 bits has a form in DER")
+                .as_bytes(),
+        )
+    }
+
+    /// Whether both are one key, whatever their names.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
     /// Whether this key's owner signed the token.
     #[must_use]
     pub fn verifies(&self, token: &[u8; TOKEN_LEN], signature: &[u8]) -> bool {
         let scheme = Pkcs1v15Sign::new::<sha1::Sha1>();
         self.key.verify(scheme, token, signature).is_ok()
     }
+}
+
+/// SHA-256 of a public key in DER (`SubjectPublicKeyInfo`), in capital hexadecimal digits: what a
+/// device names the keys by that it knows (AOSP `daemon/auth.cpp`, `adbd_tls_client_ca_list`).
+#[must_use]
+pub fn fingerprint_of(public_key_der: &[u8]) -> String {
+    HEXUPPER.encode(&Sha256::digest(public_key_der))
 }
 
 fn encode(key: &RsaPublicKey) -> Vec<u8> {
@@ -146,6 +172,13 @@ mod tests {
         let key = PublicKey::parse(PUBLIC).unwrap();
         assert_eq!(key.name, "@unknown");
         assert_eq!(key.emit(), PUBLIC);
+    }
+
+    /// `openssl rsa -in adbkey -pubout -outform DER | sha256sum`
+    #[test]
+    fn its_fingerprint_is_what_openssl_says() {
+        let expected = "F5E18ECFB3668C6DC5D34B7F6F1CA298839E954A9E231B9AA65743ED7278860F";
+        assert_eq!(PublicKey::parse(PUBLIC).unwrap().fingerprint(), expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use crate::wire::adb::event::{ConnectionError, Event, OpenError, StreamId};
 use crate::wire::adb::handshake::{Agreement, Handshake, TOKEN_LEN};
+use crate::wire::adb::limits::Limits;
 use crate::wire::adb::packet::{Command, Packet, Sums, VERSION_SKIP_CHECKSUM};
 use crate::wire::adb::stream::{Credit, Debt, Phase, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +28,8 @@ pub enum Side {
         /// Whether a host has to prove itself.
         auth: bool,
     },
+    /// A device that goes on in TLS only, where hosts prove themselves by a certificate.
+    SecureDevice,
 }
 
 /// What one side brings to a connection.
@@ -42,31 +45,6 @@ pub struct Config {
     pub banner: Vec<u8>,
     /// Bounds on what a peer can make us hold.
     pub limits: Limits,
-}
-
-/// Bounds on what a peer, or our own caller, can make a connection hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Streams at the same time.
-    pub max_streams: usize,
-    /// Packets that wait to be sent, data apart.
-    pub max_backlog: usize,
-    /// Bytes written to one stream that wait to be sent; without delayed ack at least one payload.
-    pub max_unsent: usize,
-    /// With delayed ack, bytes that a peer may send ahead on one stream, and beyond them the rest
-    /// of one payload.
-    pub window: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_streams: 1024,
-            max_backlog: 16 * 1024,
-            max_unsent: 256 * 1024,
-            window: 512 * 1024,
-        }
-    }
 }
 
 /// One side of one connection.
@@ -134,10 +112,11 @@ impl Connection {
                 let event = self.handshake.handle_auth(&self.config, packet)?;
                 self.events.extend(event);
             }
-            Command::StartTls if !self.handshake.is_online() => {
-                return Err(ConnectionError::TlsWanted);
+            Command::StartTls => {
+                let (event, answer) = self.handshake.handle_start_tls(&self.config, &packet)?;
+                self.events.extend(event);
+                self.control.extend(answer);
             }
-            Command::StartTls => {}
             _ if !self.handshake.is_online() => {}
             Command::Open => self.handle_open(&packet),
             Command::Okay => self.handle_okay(&packet)?,
@@ -204,10 +183,30 @@ impl Connection {
 
     /// Device: the host is trusted.
     pub fn accept(&mut self) {
-        if let Some((event, greeting)) = self.handshake.accept(&self.config) {
-            self.events.push_back(event);
-            self.control.push_back(greeting);
-        }
+        let greeting = self.handshake.accept(&self.config);
+        self.greet(greeting);
+    }
+
+    /// Whether [`Event::TlsWanted`] was told and its TLS has not begun: what [`Self::poll_packet`]
+    /// still has leaves before it, and nothing comes until [`Self::secured`].
+    #[must_use]
+    pub const fn expects_secured(&self) -> bool {
+        self.handshake.expects_secured()
+    }
+
+    /// Takes bytes that are no packet for the start of TLS, where a device waits for `STLS`; says
+    /// whether it does. adb's handshake holds the lock that its sending of `STLS` needs, so that TLS
+    /// can overtake it (`transport.cpp`, `BlockingConnectionAdapter`); it then comes inside TLS.
+    pub fn presume_start_tls(&mut self) -> bool {
+        let event = self.handshake.presume_start_tls();
+        self.events.extend(event.clone());
+        event.is_some()
+    }
+
+    /// The link is inside TLS now, as [`Event::TlsWanted`] asked.
+    pub fn secured(&mut self) {
+        let greeting = self.handshake.secured(&self.config);
+        self.greet(greeting);
     }
 
     /// Opens a service. [`Event::Opened`] or [`Event::Refused`] follows.
@@ -316,6 +315,13 @@ impl Connection {
         self.streams.len()
     }
 
+    fn greet(&mut self, greeting: Option<(Event, Packet)>) {
+        if let Some((event, packet)) = greeting {
+            self.events.push_back(event);
+            self.control.push_back(packet);
+        }
+    }
+
     fn max_payload(&self) -> usize {
         let agreed = self.agreement().map_or(0, |agreed| agreed.max_payload);
         usize::try_from(agreed).unwrap_or(usize::MAX)
@@ -340,7 +346,7 @@ impl Connection {
                 .map(|stream| Event::Reset { stream }),
         );
         let (event, answer) = self.handshake.handle_connect(&self.config, packet)?;
-        self.events.push_back(event);
+        self.events.extend(event);
         self.control.extend(answer);
         Ok(())
     }
@@ -495,7 +501,7 @@ mod tests {
     fn config(side: Side, max_payload: u32) -> Config {
         let banner = match side {
             Side::Host { .. } => b"host::".to_vec(),
-            Side::Device { .. } => b"device::ro.product.name=n;".to_vec(),
+            Side::Device { .. } | Side::SecureDevice => b"device::ro.product.name=n;".to_vec(),
         };
         Config {
             side,
@@ -516,7 +522,7 @@ mod tests {
         let mut config = config(side, max_payload);
         config.banner.extend(match side {
             Side::Host { .. } => &b"features=shell_v2,delayed_ack"[..],
-            Side::Device { .. } => b"features=cmd,delayed_ack",
+            Side::Device { .. } | Side::SecureDevice => b"features=cmd,delayed_ack",
         });
         config
     }
@@ -998,8 +1004,100 @@ mod tests {
             host.handle_packet(short),
             Err(ConnectionError::BadToken { len: 5 })
         );
-        let tls = Packet::bare(Command::StartTls, 0x0100_0000, 0);
-        assert_eq!(host.handle_packet(tls), Err(ConnectionError::TlsWanted));
+    }
+
+    /// A host with one key.
+    const HOST: Side = Side::Host {
+        keys: 1,
+        serves: false,
+    };
+
+    /// `A_STLS` of `adb.h`, as both sides send it.
+    fn start_tls() -> Packet {
+        Packet::bare(Command::StartTls, 0x0100_0000, 0)
+    }
+
+    /// A host and a device that demands TLS, where both have said `STLS`.
+    fn upgrading() -> (Connection, Connection) {
+        let mut host = Connection::new(config(HOST, 4096));
+        let mut device = Connection::new(config(Side::SecureDevice, 4096));
+        let (told, asked) = settle(&mut host, &mut device);
+        assert_eq!(
+            (told, asked),
+            (vec![Event::TlsWanted], vec![Event::TlsWanted])
+        );
+        (host, device)
+    }
+
+    #[test]
+    fn a_device_demands_tls_and_greets_inside_it() {
+        let mut host = Connection::new(config(HOST, 4096));
+        let mut device = Connection::new(config(Side::SecureDevice, 4096));
+        let greeting = packets(&mut host);
+        assert_eq!(greeting[0].command, Command::Connect);
+        device.handle_packet(greeting[0].clone()).unwrap();
+        assert_eq!(packets(&mut device), [start_tls()]);
+        host.handle_packet(start_tls()).unwrap();
+        assert!(host.expects_secured() && !device.expects_secured());
+        assert_eq!(packets(&mut host), [start_tls()]);
+        device.handle_packet(start_tls()).unwrap();
+        // Nothing more passes before TLS.
+        assert_eq!((packets(&mut host), packets(&mut device)), (vec![], vec![]));
+        assert!(host.open("x").is_err());
+        events(&mut host);
+
+        host.secured();
+        assert_eq!(packets(&mut host), []);
+        device.secured();
+        let (seen, _) = settle(&mut host, &mut device);
+        assert!(matches!(seen[..], [Event::Connected(_)]), "{seen:?}");
+        opened(&mut host, &mut device);
+    }
+
+    #[test]
+    fn tls_may_overtake_the_host_s_answer() {
+        let mut device = Connection::new(config(Side::SecureDevice, 4096));
+        assert!(!device.presume_start_tls());
+        handle(&mut device, Command::Connect, 0x0100_0001, 4096, "host::");
+        assert_eq!(packets(&mut device), [start_tls()]);
+        assert!(device.presume_start_tls() && !device.presume_start_tls());
+        assert_eq!(events(&mut device), [Event::TlsWanted]);
+        device.secured();
+        assert_eq!(packets(&mut device)[0].command, Command::Connect);
+        // What was owed is taken once.
+        device.handle_packet(start_tls()).unwrap();
+        let again = device.handle_packet(start_tls());
+        assert_eq!(again, Err(ConnectionError::TlsOutOfOrder));
+        assert_eq!(packets(&mut device), []);
+    }
+
+    #[test]
+    fn tls_begins_once_and_nothing_comes_between() {
+        let unasked = Err(ConnectionError::TlsOutOfOrder);
+        let (mut host, mut device) = upgrading();
+        for side in [&mut host, &mut device] {
+            assert_eq!(side.handle_packet(start_tls()), unasked);
+            // What an attacker puts before TLS must not count as said inside it.
+            let greeting = Packet::bare(Command::Connect, 0x0100_0001, 4096);
+            assert_eq!(side.handle_packet(greeting), unasked);
+            side.secured();
+            side.secured();
+            assert_eq!(side.handle_packet(start_tls()), unasked);
+        }
+        // Inside TLS a host signs nothing.
+        let token = Packet::new(Command::Auth, 1, 0, vec![7; TOKEN_LEN].into());
+        host.handle_packet(token).unwrap();
+        assert_eq!(events(&mut host), [Event::TlsWanted][1..]);
+
+        let (mut host, mut device) = online();
+        assert_eq!(host.handle_packet(start_tls()), unasked);
+        assert_eq!(device.handle_packet(start_tls()), unasked);
+        let version = 0x00ff_ffff;
+        let early = Packet::bare(Command::StartTls, version, 0);
+        let error = self::host().handle_packet(early);
+        assert_eq!(error, Err(ConnectionError::TlsVersion { version }));
+        let mut device = Connection::new(config(Side::SecureDevice, 4096));
+        assert_eq!(device.handle_packet(start_tls()), unasked);
     }
 
     /// The byte that stands at a position of a stream.
@@ -1035,7 +1133,7 @@ mod tests {
                 let banner = Bytes::from_static(b"x::features=delayed_ack");
                 received.insert(0, Packet::new(Command::Connect, 0x0100_0001, 4096, banner));
             }
-            for side in [Side::Host { keys: 1, serves: false }, Side::Device { auth }] {
+            for side in [HOST, Side::Device { auth }, Side::SecureDevice] {
                 let mut connection = Connection::new(delayed(side, 4096));
                 for packet in &received {
                     if connection.handle_packet(packet.clone()).is_err() {
@@ -1046,6 +1144,7 @@ mod tests {
                             Event::OpenRequested { stream, .. } => connection.serve(stream),
                             Event::Received { stream, bytes } => connection.consumed(stream, bytes.len()),
                             Event::Connected(_) => drop(connection.open("x")),
+                            Event::TlsWanted => connection.secured(),
                             _ => {}
                         }
                     }

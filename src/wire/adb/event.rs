@@ -42,6 +42,8 @@ pub enum Event {
         /// The key as ADB writes it, unchecked.
         text: String,
     },
+    /// Send what waits to be sent, take the link into TLS (a host as its client), then say [`Connection::secured`](crate::wire::adb::connection::Connection::secured).
+    TlsWanted,
     /// Streams may be opened.
     Connected(Agreement),
     /// The peer wants a service; answer with [`Connection::serve`](crate::wire::adb::connection::Connection::serve) or [`Connection::refuse`](crate::wire::adb::connection::Connection::refuse).
@@ -126,9 +128,15 @@ pub enum ConnectionError {
         /// The bound that was reached.
         limit: usize,
     },
-    /// It goes on in TLS only.
-    #[error("demands TLS, which this connection does not speak")]
-    TlsWanted,
+    /// An `STLS` of a version that never was.
+    #[error("wants TLS of version {version:#010x}")]
+    TlsVersion {
+        /// As sent.
+        version: u32,
+    },
+    /// An `STLS` where none can come, or a greeting between `STLS` and TLS.
+    #[error("broke the order in which TLS begins")]
+    TlsOutOfOrder,
 }
 
 /// Why no stream was opened.

@@ -1,7 +1,7 @@
-//! How two sides of a connection come to trust each other: `CNXN` and `AUTH`. Signs nothing, draws
-//! no random numbers and knows no keys; it asks for them by events.
+//! How two sides of a connection come to trust each other: `CNXN`, then `AUTH` or `STLS`. Signs
+//! nothing, draws no random numbers, knows no keys and does no TLS; it asks for them by events.
 //!
-//! Source: AOSP `packages/modules/adb`, `adb.cpp` and `adb_auth.h`.
+//! Source: AOSP `packages/modules/adb`, `adb.cpp` (`handle_packet`), `adb_auth.h` and `adb.h`.
 
 use crate::wire::adb::banner::Banner;
 use crate::wire::adb::connection::{Config, Side};
@@ -17,6 +17,9 @@ const DELAYED_ACK: &str = "delayed_ack";
 
 /// Signatures a device side verifies on one connection before it gives up.
 const MAX_ATTEMPTS: usize = 256;
+
+/// `A_STLS_VERSION`, the only one there is.
+const TLS_VERSION: u32 = 0x0100_0000;
 
 const AUTH_TOKEN: u32 = 1;
 const AUTH_SIGNATURE: u32 = 2;
@@ -52,6 +55,10 @@ enum State {
     ExpectProof([u8; TOKEN_LEN]),
     /// Device: the verdict on a signature or a key.
     ExpectVerdict,
+    /// Device: the host's `STLS`.
+    ExpectTlsAnswer,
+    /// The link, which is on its way into TLS.
+    ExpectSecured,
     /// Nothing: streams may flow.
     Online,
 }
@@ -63,6 +70,9 @@ pub(super) struct Handshake {
     agreement: Option<Agreement>,
     keys_tried: usize,
     attempts: usize,
+    is_secured: bool,
+    /// Device: TLS began before the host's `STLS` came.
+    is_answer_owed: bool,
 }
 
 impl Handshake {
@@ -73,6 +83,8 @@ impl Handshake {
             agreement: None,
             keys_tried: 0,
             attempts: 0,
+            is_secured: false,
+            is_answer_owed: false,
         };
         let greeting = matches!(config.side, Side::Host { .. }).then(|| greeting(config));
         (handshake, greeting)
@@ -82,17 +94,25 @@ impl Handshake {
         matches!(self.state, State::Online)
     }
 
+    /// Whether the link has to go into TLS before any other packet passes.
+    pub(super) const fn expects_secured(&self) -> bool {
+        matches!(self.state, State::ExpectSecured)
+    }
+
     /// What was agreed, once online.
     pub(super) fn agreement(&self) -> Option<&Agreement> {
         self.agreement.as_ref().filter(|_| self.is_online())
     }
 
-    /// Takes the peer's `CNXN`. A device side may answer at once.
+    /// Takes the peer's `CNXN`. A device side may answer at once, with its own or with `STLS`.
     pub(super) fn handle_connect(
         &mut self,
         config: &Config,
         packet: &Packet,
-    ) -> Result<(Event, Option<Packet>), ConnectionError> {
+    ) -> Result<(Option<Event>, Option<Packet>), ConnectionError> {
+        if self.expects_secured() {
+            return Err(ConnectionError::TlsOutOfOrder);
+        }
         let max_payload = packet.arg1.min(config.max_payload);
         if max_payload == 0 {
             return Err(ConnectionError::NoPayload);
@@ -108,14 +128,78 @@ impl Handshake {
         match config.side {
             Side::Host { .. } => {
                 self.state = State::Online;
-                Ok((Event::Connected(agreement), None))
+                Ok((Some(Event::Connected(agreement)), None))
             }
-            Side::Device { auth: false } => Ok((self.online(agreement), Some(greeting(config)))),
+            Side::Device { auth: false } => {
+                Ok((Some(self.online(agreement)), Some(greeting(config))))
+            }
             Side::Device { auth: true } => {
                 self.state = State::ExpectToken;
-                Ok((Event::TokenWanted, None))
+                Ok((Some(Event::TokenWanted), None))
+            }
+            Side::SecureDevice if self.is_secured => {
+                Ok((Some(self.online(agreement)), Some(greeting(config))))
+            }
+            Side::SecureDevice => {
+                self.state = State::ExpectTlsAnswer;
+                Ok((None, Some(start_tls())))
             }
         }
+    }
+
+    /// Takes the peer's `STLS`. A host answers with its own; then the link goes into TLS, once.
+    pub(super) fn handle_start_tls(
+        &mut self,
+        config: &Config,
+        packet: &Packet,
+    ) -> Result<(Option<Event>, Option<Packet>), ConnectionError> {
+        if packet.arg0 < TLS_VERSION {
+            let version = packet.arg0;
+            return Err(ConnectionError::TlsVersion { version });
+        }
+        if self.is_secured && core::mem::take(&mut self.is_answer_owed) {
+            return Ok((None, None));
+        }
+        let is_host = matches!(config.side, Side::Host { .. });
+        let answer = match self.state {
+            _ if self.is_secured => return Err(ConnectionError::TlsOutOfOrder),
+            State::ExpectTlsAnswer => None,
+            State::ExpectConnect
+            | State::ExpectSigner
+            | State::ExpectPublicKey
+            | State::ExpectOwner
+                if is_host =>
+            {
+                Some(start_tls())
+            }
+            _ => return Err(ConnectionError::TlsOutOfOrder),
+        };
+        self.state = State::ExpectSecured;
+        Ok((Some(Event::TlsWanted), answer))
+    }
+
+    /// Device: goes on into TLS without the host's `STLS`, if that is what is awaited.
+    pub(super) fn presume_start_tls(&mut self) -> Option<Event> {
+        let State::ExpectTlsAnswer = self.state else {
+            return None;
+        };
+        self.state = State::ExpectSecured;
+        self.is_answer_owed = true;
+        Some(Event::TlsWanted)
+    }
+
+    /// The link is inside TLS now. A device side greets; a host waits for that.
+    pub(super) fn secured(&mut self, config: &Config) -> Option<(Event, Packet)> {
+        if !self.expects_secured() {
+            return None;
+        }
+        self.is_secured = true;
+        if let Side::Host { .. } = config.side {
+            self.state = State::ExpectConnect;
+            return None;
+        }
+        let agreement = self.agreement.clone()?;
+        Some((self.online(agreement), greeting(config)))
     }
 
     /// Takes an `AUTH` packet; those that fit no question of ours are ignored, as AOSP does.
@@ -125,6 +209,7 @@ impl Handshake {
         packet: Packet,
     ) -> Result<Option<Event>, ConnectionError> {
         match (config.side, packet.arg0) {
+            _ if self.is_secured => Ok(None),
             (Side::Host { keys, .. }, AUTH_TOKEN) => self.handle_token(keys, &packet.payload),
             (Side::Device { .. }, AUTH_SIGNATURE) => self.handle_signature(packet.payload),
             (Side::Device { .. }, AUTH_PUBLIC_KEY) => Ok(self.handle_public_key(&packet.payload)),
@@ -224,6 +309,10 @@ impl Handshake {
 fn greeting(config: &Config) -> Packet {
     let banner = Bytes::copy_from_slice(&config.banner);
     Packet::new(Command::Connect, config.version, config.max_payload, banner)
+}
+
+const fn start_tls() -> Packet {
+    Packet::bare(Command::StartTls, TLS_VERSION, 0)
 }
 
 const fn auth(kind: u32, payload: Bytes) -> Packet {

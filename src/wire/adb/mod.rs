@@ -6,6 +6,7 @@ pub mod compression;
 pub mod connection;
 pub mod event;
 pub mod handshake;
+pub mod limits;
 mod lz4;
 pub mod packet;
 pub mod server;

@@ -7,9 +7,10 @@ use super::service::{Service, features};
 use super::tee::{Tap, tapped};
 use super::{connect, privilege, session, sync};
 use crate::adapters::adb::{
-    AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, link_over, serve,
+    AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, link_over, serve, serve_tls,
 };
 use crate::adapters::fault_injector::{Faults, Owner as LinkOwner, injected};
+use crate::adapters::tls::KnownKeys;
 use crate::adapters::virtual_handset::firmware::model::{Auth, Firmware, Userland};
 use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::scheduler::lock;
@@ -19,7 +20,7 @@ use crate::adapters::virtual_handset::network::adb::{
 };
 use crate::adapters::virtual_handset::network::local::SocketName;
 use crate::ports::clock::Clock;
-use crate::ports::link::{Endpoints, Link};
+use crate::ports::link::{Endpoints, Link, Securer};
 use crate::wire::adb::banner::emit_device;
 use std::collections::BTreeMap;
 use std::io;
@@ -37,6 +38,7 @@ pub(crate) struct Daemon {
     firmware: Arc<Firmware>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    known: KnownKeys,
     /// How often it has restarted; every connection ends at the next.
     restarts: watch::Sender<u64>,
     /// What goes wrong on its connections.
@@ -71,6 +73,7 @@ impl Daemon {
                 mode: Mode::System,
                 listens: true,
             }),
+            known: KnownKeys::default(),
             restarts: watch::Sender::new(0),
             faults: OnceLock::new(),
         };
@@ -83,8 +86,14 @@ impl Daemon {
         let _ = self.faults.set(faults);
     }
 
-    /// Serves a host over a link until it leaves, breaks the protocol, or adbd restarts.
-    pub(crate) async fn attend(self: Arc<Self>, link: Link) {
+    /// The hosts that it knows without asking its owner.
+    pub(crate) const fn known(&self) -> &KnownKeys {
+        &self.known
+    }
+
+    /// Serves a host over a link until it leaves, breaks the protocol, or adbd restarts; inside
+    /// `tls`, if that is given.
+    pub(crate) async fn attend(self: Arc<Self>, link: Link, tls: Option<Arc<dyn Securer>>) {
         let mut restarts = self.restarts.subscribe();
         let Some(config) = self.config() else {
             return;
@@ -94,15 +103,25 @@ impl Daemon {
             Some(faults) => injected(link, faults, LinkOwner::Handset, Arc::clone(&self.clock)),
             None => link,
         };
-        tokio::select! {
+        let served = async {
             // What a host did wrong concerns nobody on the handset.
-            _ = serve(link, config, services) => {}
+            match tls {
+                Some(tls) => serve_tls(link, tls, config, services).await.ok(),
+                None => serve(link, config, services).await.ok(),
+            }
+        };
+        tokio::select! {
+            _ = served => {}
             _ = restarts.changed() => {}
         }
     }
 
     /// Accepts hosts at a socket, as many as come, each in a task of its own.
-    pub(crate) async fn listen(self: Arc<Self>, listener: TcpListener) {
+    pub(crate) async fn listen(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: Option<Arc<dyn Securer>>,
+    ) {
         if let Ok(address) = listener.local_addr() {
             lock(&self.state).port = Some(address.port());
             self.tell_network();
@@ -124,17 +143,23 @@ impl Daemon {
                 }
                 continue;
             };
-            let daemon = Arc::clone(&self);
+            let (daemon, tls) = (Arc::clone(&self), tls.clone());
             hosts.spawn(async move {
                 // A socket that is gone before it was looked at is no host.
-                daemon.accept(socket).await.ok();
+                daemon.accept(socket, tls).await.ok();
                 drop(permit);
             });
         }
     }
 
-    async fn accept(self: Arc<Self>, socket: TcpStream) -> io::Result<()> {
-        if self.mode() == Mode::Off || !lock(&self.state).listens {
+    async fn accept(
+        self: Arc<Self>,
+        socket: TcpStream,
+        tls: Option<Arc<dyn Securer>>,
+    ) -> io::Result<()> {
+        // `adb usb` closes the port of `adb tcpip`; wireless debugging has its own.
+        let listens = tls.is_some() || lock(&self.state).listens;
+        if self.mode() == Mode::Off || !listens {
             return Ok(());
         }
         socket.set_nodelay(true)?;
@@ -150,7 +175,8 @@ impl Daemon {
         });
         let (reader, writer) = socket.into_split();
         let (reader, writer) = tapped(reader, writer, tap);
-        self.attend(link_over(reader, writer, Some(ends))).await;
+        self.attend(link_over(reader, writer, Some(ends)), tls)
+            .await;
         Ok(())
     }
 
@@ -284,7 +310,7 @@ impl Daemon {
             version: firmware.adb.version,
             max_payload: firmware.adb.max_payload,
             auth: owner.map(|owner| AuthorisedKeys {
-                keys: Vec::new(),
+                keys: self.known.all(),
                 owner,
             }),
         })
