@@ -284,7 +284,7 @@ fn the_exit_codes_are_in_the_help() {
     let help = bench.run(["--help"]);
     help.expect_code(0);
     for command in [
-        "audit", "review", "report", "restore", "scenario", "virtual",
+        "devices", "audit", "review", "report", "restore", "scenario", "virtual",
     ] {
         assert!(help.stdout.contains(command), "{}", help.stdout);
     }

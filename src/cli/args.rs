@@ -32,6 +32,8 @@ Exit codes: 0 pass, 1 fail, 2 usage or invalid file, 3 inconclusive, 4 handset o
 /// Every command that is built.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Handsets over every transport, and why one cannot be used
+    Devices(Devices),
     /// Run scenarios on handsets and judge what leaves: the main job
     Audit(Audit),
     /// Look at pending goldens, accept or reject them
@@ -45,6 +47,23 @@ pub(crate) enum Command {
     Scenario(Scenario),
     /// Run a virtual handset that any adb client can use
     Virtual(Virtual),
+}
+
+/// `phonehome devices`
+#[derive(Debug, Args)]
+pub(crate) struct Devices {
+    /// Ask this handset too, and fail unless it can be used; repeatable
+    #[arg(long = "handset", value_name = "SEL", value_parser = parse_selector)]
+    pub(crate) selectors: Vec<Selector>,
+    /// Follow what comes, goes and changes, until Ctrl-C (exit code 130)
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Start an adb server first, unless one answers (runs `adb start-server`)
+    #[arg(long)]
+    pub(crate) start_server: bool,
+    /// What stdout shows; with --watch, one line of JSON per change
+    #[arg(long, value_enum, default_value_t = ListFormat::Human)]
+    pub(crate) format: ListFormat,
 }
 
 /// `phonehome audit`
@@ -185,6 +204,15 @@ pub(crate) enum Format {
     Json,
     /// For CI servers
     Junit,
+}
+
+/// A list's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Human,
+    /// For scripts (schema phonehome/devices/1)
+    Json,
 }
 
 /// When to colour.

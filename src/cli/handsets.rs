@@ -84,6 +84,40 @@ const DIAL_LIMIT: Duration = Duration::from_secs(10);
 /// What a handset shows its owner beside our key.
 const KEY_NAME: &str = "phonehome@localhost";
 
+/// How long handsets are waited for, and who is told when one asks its owner.
+#[derive(Clone)]
+pub(crate) struct Patience {
+    /// Until a TCP connection is accepted.
+    pub(crate) dial: Duration,
+    /// Until a handset greets.
+    pub(crate) banner: Duration,
+    /// Until an owner has allowed this computer.
+    pub(crate) owner: Duration,
+    /// Called with the selector of a handset that waits for its owner.
+    pub(crate) on_owner_wanted: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Patience {
+    /// The usual limits; the operator is told.
+    pub(crate) fn usual(terminal: Terminal) -> Self {
+        let HostConfig {
+            banner_timeout,
+            owner_timeout,
+            ..
+        } = HostConfig::new("", Vec::new());
+        Self {
+            dial: DIAL_LIMIT,
+            banner: banner_timeout,
+            owner: owner_timeout,
+            on_owner_wanted: Arc::new(move |selector| {
+                terminal.note(&format!(
+                    "`{selector}` asks its owner: allow USB debugging from this computer?"
+                ));
+            }),
+        }
+    }
+}
+
 /// Opens transports to the handsets of one command.
 pub(crate) struct HandsetLister {
     clock: Arc<dyn Clock>,
@@ -97,6 +131,7 @@ pub(crate) struct HandsetLister {
     own_key: Option<PathBuf>,
     vendor_keys: Vec<PathBuf>,
     keys: OnceCell<Vec<Arc<AdbKey>>>,
+    patience: Patience,
 }
 
 impl HandsetLister {
@@ -122,12 +157,29 @@ impl HandsetLister {
         } else {
             None
         };
+        let patience = Patience::usual(terminal);
+        let lister = Self::with_patience(adb_server, patience, environment, clock, terminal);
         Ok(Self {
+            firmwares,
+            seed,
+            ..lister
+        })
+    }
+
+    /// For handsets that are no virtual ones, with limits of its own.
+    pub(crate) fn with_patience(
+        adb_server: Option<AdbServer>,
+        patience: Patience,
+        environment: &Environment,
+        clock: Arc<dyn Clock>,
+        terminal: Terminal,
+    ) -> Self {
+        Self {
             clock,
             terminal,
-            firmwares,
+            firmwares: BTreeMap::new(),
             powered: Mutex::default(),
-            seed,
+            seed: 0,
             adb_server,
             own_key: environment
                 .home
@@ -135,7 +187,8 @@ impl HandsetLister {
                 .map(|home| home.join(".android/adbkey")),
             vendor_keys: environment.vendor_keys.clone(),
             keys: OnceCell::new(),
-        })
+            patience,
+        }
     }
 
     async fn attach_virtual(
@@ -183,7 +236,7 @@ impl HandsetLister {
         wanted: Wanted<'_>,
     ) -> Result<Arc<dyn Transport>, TransportError> {
         let selector = wanted.selector.to_string();
-        let link = tcp::dial(address, &selector, DIAL_LIMIT, &*self.clock).await?;
+        let link = tcp::dial(address, &selector, self.patience.dial, &*self.clock).await?;
         self.connect(link, wanted).await
     }
 
@@ -221,12 +274,10 @@ impl HandsetLister {
         let signers = keys.iter().map(|key| Arc::clone(key) as Arc<dyn Signer>);
         let mut config = HostConfig::new(selector.clone(), signers.collect());
         config.tls = Some(Arc::new(HostTls::new(keys)));
-        let terminal = self.terminal;
-        config.on_owner_wanted = Some(Arc::new(move || {
-            terminal.note(&format!(
-                "`{selector}` asks its owner: allow USB debugging from this computer?"
-            ));
-        }));
+        config.banner_timeout = self.patience.banner;
+        config.owner_timeout = self.patience.owner;
+        let tell = Arc::clone(&self.patience.on_owner_wanted);
+        config.on_owner_wanted = Some(Arc::new(move || tell(&selector)));
         let transport = connect(link, config, Arc::clone(&self.clock)).await?;
         Ok(Arc::new(transport))
     }
@@ -247,7 +298,7 @@ impl HandsetLister {
     }
 
     /// Our keys, read once: the user's own, made if there is none, and those of `ADB_VENDOR_KEYS`.
-    async fn keys(&self, selector: &str) -> Result<Vec<Arc<AdbKey>>, TransportError> {
+    pub(crate) async fn keys(&self, selector: &str) -> Result<Vec<Arc<AdbKey>>, TransportError> {
         let keys = self.keys.get_or_try_init(|| self.load_keys());
         let keys = keys.await.map_err(|reason| TransportError::Unreachable {
             selector: selector.to_owned(),

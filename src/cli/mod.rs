@@ -5,6 +5,7 @@ pub mod program;
 
 mod args;
 mod audit;
+mod devices;
 mod environment;
 mod error;
 mod firmware;

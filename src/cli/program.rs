@@ -5,7 +5,7 @@ use crate::cli::environment::Environment;
 use crate::cli::error::tell;
 use crate::cli::exit_code::Exit;
 use crate::cli::terminal::Terminal;
-use crate::cli::{audit, report, restore, review, scenario, virtual_handset};
+use crate::cli::{audit, devices, report, restore, review, scenario, virtual_handset};
 use anyhow::Context as _;
 use clap::Parser as _;
 use std::future::Future;
@@ -37,6 +37,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, environment: &Environment, terminal: Terminal) -> anyhow::Result<Exit> {
     match cli.command {
+        Command::Devices(args) => wait(devices::devices(args, environment, terminal)),
         Command::Audit(args) => wait(audit::audit(args, environment, terminal)),
         Command::Restore(args) => wait(restore::restore(args, environment, terminal)),
         Command::Virtual(args) => wait(virtual_handset::serve(args, terminal)),

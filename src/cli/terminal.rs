@@ -14,6 +14,8 @@ pub(crate) struct Terminal {
     pub(crate) color_errors: bool,
     /// Progress bars on stderr.
     pub(crate) bars: bool,
+    /// Stdout is a terminal, whose screen can be drawn again.
+    pub(crate) is_screen: bool,
     /// Columns.
     pub(crate) width: usize,
     /// Errors only.
@@ -40,6 +42,7 @@ impl Terminal {
             color: on_terminal(out),
             color_errors: on_terminal(err),
             bars: err && !quiet,
+            is_screen: out,
             width: width.clamp(60, 200),
             quiet,
         }

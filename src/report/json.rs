@@ -47,7 +47,7 @@ pub fn read(text: &[u8]) -> Result<RunRecord, JsonError> {
 
 /// JSON in which no control or direction character stands as itself. Such characters occur inside
 /// strings only, line ends apart, so an escape says the same.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len() + 1);
     for c in json.chars() {
         let stays = c == '\n' || !(c.is_control() || is_formatting(c));

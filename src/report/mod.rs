@@ -5,6 +5,7 @@ pub mod diff;
 pub mod disclosed;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod handsets;
 pub mod human;
 pub mod json;
 pub mod junit;

@@ -125,10 +125,7 @@ pub(crate) fn mounts(world: &World) -> String {
 /// Differs from boot to boot, and from handset to handset.
 fn boot_id(world: &World) -> String {
     use sha2::{Digest, Sha256};
-    let uptime = i64::try_from(world.uptime().as_nanos()).unwrap_or(i64::MAX);
-    let booted = world.unix_nanoseconds().saturating_sub(uptime);
-    let (serial, name) = (&world.serial, &world.firmware.name);
-    let digest = Sha256::digest(format!("{serial} {name} {booted}"));
+    let digest = Sha256::digest(world.boot());
     let hex = data_encoding::HEXLOWER.encode(&digest);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!(

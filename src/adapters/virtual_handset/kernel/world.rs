@@ -75,6 +75,8 @@ struct Time {
     frozen: Option<Duration>,
     /// Civil time when uptime was zero.
     boot_unix_nanoseconds: i64,
+    /// The host's civil time when the handset was made: two of one firmware are two handsets.
+    made_unix_nanoseconds: i64,
 }
 
 impl World {
@@ -89,6 +91,7 @@ impl World {
             started: clock.now(),
             jumped: Duration::ZERO,
             frozen: None,
+            made_unix_nanoseconds: clock.unix_nanoseconds(),
             boot_unix_nanoseconds: firmware
                 .boot_unix_nanoseconds
                 .unwrap_or_else(|| clock.unix_nanoseconds()),
@@ -121,6 +124,16 @@ impl World {
     pub(crate) fn unix_nanoseconds(&self) -> i64 {
         let uptime = i64::try_from(self.uptime().as_nanos()).unwrap_or(i64::MAX);
         self.time.boot_unix_nanoseconds.saturating_add(uptime)
+    }
+
+    /// What differs from boot to boot, and from handset to handset, and stays between.
+    pub(crate) fn boot(&self) -> String {
+        let Time {
+            boot_unix_nanoseconds: booted,
+            made_unix_nanoseconds: made,
+            ..
+        } = &self.time;
+        format!("{} {} {booted} {made}", self.serial, self.firmware.name)
     }
 
     /// The handset's civil time in seconds.

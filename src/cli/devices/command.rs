@@ -1,0 +1,171 @@
+//! The command: looks once, or watches until it is interrupted.
+
+use crate::adapters::adb_server::{AdbServer, StartError, start};
+use crate::adapters::system_clock::SystemClock;
+use crate::base::causes::causes;
+use crate::cli::args::{Devices, ListFormat};
+use crate::cli::devices::board::{Board, Look};
+use crate::cli::devices::probe::{LIMIT, OWNER_LIMIT};
+use crate::cli::environment::Environment;
+use crate::cli::error::Rejection;
+use crate::cli::exit_code::Exit;
+use crate::cli::handsets::{HandsetLister, Patience};
+use crate::cli::present::style;
+use crate::cli::signals;
+use crate::cli::terminal::Terminal;
+use crate::ports::clock::{Clock, within};
+use crate::ports::lister::Selector;
+use crate::report::handsets::HandsetList;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// The longest that one look takes: every place and every handset has answered before, or has been
+/// given up.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Handsets that may ask their owners at the same time.
+const OWNERS: usize = 64;
+
+/// Goes to the top left of an empty screen.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+/// Runs the command.
+pub(crate) async fn devices(
+    args: Devices,
+    environment: &Environment,
+    terminal: Terminal,
+) -> anyhow::Result<Exit> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let address = environment.adb_server()?;
+    let mut server = AdbServer::new(address, Arc::clone(&clock));
+    server.timeout = LIMIT;
+    if args.start_server {
+        start_server(&server, terminal).await?;
+    }
+    let mut board = Board::new(look(&args, server, environment, clock.clone(), terminal)?);
+    let shown = |list: &HandsetList| -> anyhow::Result<()> {
+        let text = match (args.format, args.watch) {
+            (ListFormat::Human, _) => list.human(terminal.width, &style(terminal.color)),
+            (ListFormat::Json, false) => list.json()?,
+            (ListFormat::Json, true) => list.json_line()?,
+        };
+        let redraws = args.watch && args.format == ListFormat::Human && terminal.is_screen;
+        let before = if redraws { CLEAR } else { "" };
+        Ok(terminal.result(&format!("{before}{text}"))?)
+    };
+    if args.watch {
+        tokio::select! {
+            biased;
+            () = signals::interrupted() => return Ok(Exit::Cancelled),
+            watched = watch(&mut board, shown) => return watched.map(|()| Exit::Pass),
+        }
+    }
+    let settled = async {
+        while !board.is_settled() {
+            board.next().await;
+        }
+    };
+    let looked = tokio::select! {
+        biased;
+        () = signals::interrupted() => return Ok(Exit::Cancelled),
+        looked = within(&*clock, LOOK_LIMIT, "the handsets", settled) => looked,
+    };
+    let list = board.list();
+    shown(&list)?;
+    looked?;
+    Ok(exit(&args.selectors, &list))
+}
+
+/// Starts an adb server where none answers.
+async fn start_server(server: &AdbServer, terminal: Terminal) -> Result<(), Rejection> {
+    match start(server).await {
+        Ok(true) => terminal.note(&format!("started the adb server at {}", server.address)),
+        Ok(false) => terminal.note(&format!(
+            "the adb server at {} runs already",
+            server.address
+        )),
+        Err(error @ StartError::NotStarted { .. }) => {
+            return Err(Rejection::failure(causes(&error)).hint(
+                "is `adb` installed, and found in PATH? without a server, use `usb:` and `tcp:`",
+            ));
+        }
+        Err(error) => return Err(Rejection::failure(causes(&error))),
+    }
+    Ok(())
+}
+
+fn look(
+    args: &Devices,
+    server: AdbServer,
+    environment: &Environment,
+    clock: Arc<dyn Clock>,
+    terminal: Terminal,
+) -> Result<Look, Rejection> {
+    if let Some(selector) = args.selectors.iter().find(|selector| selector.is_virtual()) {
+        let message =
+            format!("`{selector}` is no handset to look for: it begins with the run that names it");
+        let hint = "`phonehome virtual FIRMWARE` makes one that can be reached by `tcp:`";
+        return Err(Rejection::usage(message).hint(hint));
+    }
+    let (owner_wanted, _) = broadcast::channel(OWNERS);
+    let patience = Patience {
+        dial: LIMIT,
+        // A handset that is late is given up by its prober, before USB would be reset for it.
+        banner: LIMIT * 2,
+        owner: OWNER_LIMIT,
+        on_owner_wanted: {
+            let owner_wanted = owner_wanted.clone();
+            // Nobody listens where nobody waits for this handset any more.
+            Arc::new(move |selector: &str| drop(owner_wanted.send(selector.to_owned())))
+        },
+    };
+    let is_address = |selector: &&Selector| matches!(selector, Selector::Tcp(_));
+    let lister = HandsetLister::with_patience(
+        Some(server.clone()),
+        patience,
+        environment,
+        Arc::clone(&clock),
+        terminal,
+    );
+    Ok(Look {
+        lister: Arc::new(lister),
+        clock,
+        server,
+        named: args.selectors.iter().filter(is_address).cloned().collect(),
+        owner_wanted,
+    })
+}
+
+/// Shows what is known whenever it has changed.
+async fn watch(
+    board: &mut Board,
+    shown: impl Fn(&HandsetList) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut last = None;
+    loop {
+        let list = board.list();
+        // The first look is shown whole; from then on nobody waits for another's answer.
+        let is_due = last.is_some() || board.is_settled();
+        if is_due && last.as_ref() != Some(&list) {
+            shown(&list)?;
+            last = Some(list);
+        }
+        board.next().await;
+    }
+}
+
+/// A handset that the operator named and that cannot be used is a failure; an empty list is none.
+fn exit(named: &[Selector], list: &HandsetList) -> Exit {
+    let is_usable = |selector: &Selector| {
+        let name = selector.to_string();
+        let ways = list.handsets.iter().flat_map(|handset| &handset.transports);
+        ways.filter(|way| way.selector == name)
+            .any(|way| way.usable)
+    };
+    if named.iter().all(is_usable) {
+        Exit::Pass
+    } else {
+        Exit::Failure
+    }
+}

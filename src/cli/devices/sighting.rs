@@ -1,0 +1,215 @@
+//! One way to a handset as it was found, and what became of asking it. Asks nothing itself.
+
+use crate::adapters::usb::handset::{UsbHandset, UsbState};
+use crate::android::getprop::Properties;
+use crate::base::causes::causes;
+use crate::engine::service::shell::ShellError;
+use crate::ports::lister::Selector;
+use crate::ports::transport::TransportError;
+use crate::wire::adb::server::devices::{DeviceEntry, NO_SERIAL};
+use crate::wire::adb::state::State;
+
+/// One way to a handset, as the place where it was found tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sighting {
+    /// What names it.
+    pub(super) selector: Selector,
+    /// Its serial number as the place knows it.
+    pub(super) serial: Option<String>,
+    /// Where it is plugged in: `1-2`.
+    pub(super) port: Option<String>,
+    /// Its model as the place knows it.
+    pub(super) model: Option<String>,
+    /// Why it cannot even be asked.
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// What became of asking a handset.
+pub(super) type Answer = Result<Facts, Trouble>;
+
+/// What a handset says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) serial: Option<String>,
+    pub(super) boot: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) android: Option<String>,
+    pub(super) firmware: Option<String>,
+}
+
+/// Why a way to a handset cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// One word, or two.
+    pub(super) state: String,
+    /// Why.
+    pub(super) reason: String,
+    /// What to do.
+    pub(super) remedy: Option<String>,
+}
+
+/// A UUID, as `/proc/sys/kernel/random/boot_id` prints it.
+const BOOT_ID_LEN: usize = 36;
+
+/// Prints what [`Facts::parse`] reads.
+pub(super) const FACTS_COMMAND: &str = "cat /proc/sys/kernel/random/boot_id; getprop";
+
+impl Facts {
+    /// Reads what [`FACTS_COMMAND`] printed.
+    pub(super) fn parse(text: &str) -> Self {
+        let first = text.lines().next().unwrap_or_default().trim();
+        let is_boot_id = |word: &&str| {
+            let is_fit = |c: char| c.is_ascii_hexdigit() || c == '-';
+            word.len() == BOOT_ID_LEN && word.chars().all(is_fit)
+        };
+        let properties = Properties::parse(text);
+        let value = |names: &[&str]| {
+            let found = names.iter().find_map(|name| properties.value(name));
+            found.map(str::to_owned)
+        };
+        Self {
+            serial: value(&["ro.serialno", "ro.boot.serialno"]),
+            boot: Some(first).filter(is_boot_id).map(str::to_owned),
+            model: value(&["ro.product.model"]),
+            android: value(&["ro.build.version.release"]),
+            firmware: value(&["ro.build.fingerprint", "ro.build.display.id"]),
+        }
+    }
+}
+
+impl Trouble {
+    /// A state that adb knows.
+    pub(super) fn of_state(state: &State) -> Option<Self> {
+        let reason = match state {
+            State::NoPermissions(why) if !why.is_empty() => {
+                format!("{} {why}", state.reason()?)
+            }
+            state => state.reason()?.to_owned(),
+        };
+        Some(Self {
+            state: state.word().to_owned(),
+            reason,
+            remedy: state.remedy().map(str::to_owned),
+        })
+    }
+
+    /// Why a handset on USB cannot be asked. One that is held by nobody who can be seen is asked:
+    /// the holder may be this program.
+    fn of_usb(handset: &UsbHandset) -> Option<Self> {
+        let state = match &handset.state {
+            UsbState::Ready => return None,
+            UsbState::Held { holders } if holders.is_empty() => return None,
+            UsbState::Held { .. } => "held",
+            UsbState::NoPermission => "no permissions",
+            UsbState::DebuggingOff => "no ADB",
+        };
+        Some(Self {
+            state: state.to_owned(),
+            // What to do is part of it.
+            reason: handset.problem()?.to_string(),
+            remedy: None,
+        })
+    }
+
+    /// What an error of a transport says.
+    pub(super) fn of_transport(error: &TransportError) -> Self {
+        let known = match error {
+            TransportError::Unauthorized { .. } => Self::of_state(&State::Unauthorized),
+            TransportError::Unusable { state, .. } => Self::of_state(&State::parse(state)),
+            _ => None,
+        };
+        known.unwrap_or_else(|| {
+            let (state, remedy) = match error {
+                TransportError::TimedOut { .. } => ("unresponsive", State::Offline.remedy()),
+                TransportError::Unreachable { .. } => (
+                    "unreachable",
+                    Some("is it switched on, and listening there?"),
+                ),
+                TransportError::Unknown { .. } => ("missing", Some("is it plugged in?")),
+                TransportError::Ambiguous { .. } => ("ambiguous", None),
+                _ => ("failing", State::Offline.remedy()),
+            };
+            Self {
+                state: state.to_owned(),
+                reason: causes(error),
+                remedy: remedy.map(str::to_owned),
+            }
+        })
+    }
+
+    /// What the error of a command says.
+    pub(super) fn of_shell(error: &ShellError) -> Self {
+        match error {
+            ShellError::Transport(error) => Self::of_transport(error),
+            // The command itself says nothing to an operator.
+            ShellError::TimedOut { after, .. } => Self {
+                state: "unresponsive".to_owned(),
+                reason: format!("no answer within {} s", after.as_secs_f64()),
+                remedy: State::Offline.remedy().map(str::to_owned),
+            },
+            error => Self {
+                state: "failing".to_owned(),
+                reason: causes(error),
+                remedy: State::Offline.remedy().map(str::to_owned),
+            },
+        }
+    }
+}
+
+impl Sighting {
+    /// A handset that the operator named by its address.
+    pub(super) const fn named(selector: Selector) -> Self {
+        Self {
+            selector,
+            serial: None,
+            port: None,
+            model: None,
+            trouble: None,
+        }
+    }
+}
+
+/// The handsets of an adb server. Where several share a serial, each is named by the server's number
+/// of its connection.
+pub(super) fn of_server(entries: &[DeviceEntry]) -> Vec<Sighting> {
+    let is_unique = |entry: &DeviceEntry| {
+        let same = entries.iter().filter(|other| other.serial == entry.serial);
+        entry.serial != NO_SERIAL && same.count() == 1
+    };
+    let sighting = |entry: &DeviceEntry| Sighting {
+        selector: match entry.transport_id {
+            Some(id) if !is_unique(entry) => Selector::ServerTransport(id),
+            _ => Selector::Server(entry.serial.clone()),
+        },
+        serial: (entry.serial != NO_SERIAL).then(|| entry.serial.clone()),
+        port: entry.usb.clone(),
+        model: entry.model.clone(),
+        trouble: Trouble::of_state(&entry.state),
+    };
+    entries.iter().map(sighting).collect()
+}
+
+/// The handsets on this computer's USB. Where several share a serial, each is named by its place.
+pub(super) fn of_usb(handsets: &[UsbHandset]) -> Vec<Sighting> {
+    let is_unique = |handset: &UsbHandset| {
+        let same = handsets
+            .iter()
+            .filter(|other| other.serial == handset.serial);
+        same.count() == 1
+    };
+    let sighting = |handset: &UsbHandset| {
+        let name = if is_unique(handset) {
+            handset.name()
+        } else {
+            &handset.place
+        };
+        Sighting {
+            selector: Selector::Usb(name.to_owned()),
+            serial: handset.serial.clone(),
+            port: Some(handset.place.clone()),
+            model: Some(handset.product.clone()).filter(|product| !product.is_empty()),
+            trouble: Trouble::of_usb(handset),
+        }
+    };
+    handsets.iter().map(sighting).collect()
+}
