@@ -218,7 +218,9 @@ impl Connection {
         if len > limit {
             return Err(OpenError::ServiceTooLong { len, limit });
         }
-        if service.contains('\0') {
+        // Only in these do NULs mean something: they part arguments.
+        let has_arguments = service.starts_with("abb:") || service.starts_with("abb_exec:");
+        if service.contains('\0') && !has_arguments {
             return Err(OpenError::NulInService);
         }
         let limit = self.config.limits.max_streams;
@@ -366,8 +368,10 @@ impl Connection {
                 .push_back(Packet::bare(Command::Close, 0, remote));
             return;
         }
-        let name = packet.payload.split(|byte| *byte == 0).next();
-        let service = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+        // As in AOSP: one NUL at the end is no part of the name; others stand between arguments.
+        let name = packet.payload.strip_suffix(b"\0");
+        let name = name.unwrap_or(&packet.payload);
+        let service = String::from_utf8_lossy(name).into_owned();
         let id = self.install(Stream::new(Phase::ExpectDecision, remote, credit, debt));
         self.events.push_back(Event::OpenRequested {
             stream: StreamId(id),

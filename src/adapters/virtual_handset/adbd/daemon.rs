@@ -3,6 +3,7 @@
 
 use super::host_stream::HostStream;
 use super::power::Mode;
+use super::reverse::{self, Reversals};
 use super::service::{Service, features};
 use super::tee::{Tap, tapped};
 use super::{connect, privilege, session, sync};
@@ -18,12 +19,12 @@ use crate::adapters::virtual_handset::kernel::user::{User, name_of};
 use crate::adapters::virtual_handset::network::adb::{
     adb_closed, adb_listening, adb_opened, adb_traffic,
 };
-use crate::adapters::virtual_handset::network::local::SocketName;
 use crate::ports::clock::Clock;
 use crate::ports::link::{Endpoints, Link, Securer};
 use crate::wire::adb::banner::emit_device;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -43,6 +44,9 @@ pub(crate) struct Daemon {
     restarts: watch::Sender<u64>,
     /// What goes wrong on its connections.
     faults: OnceLock<Faults>,
+    reversals: Reversals,
+    /// Counts the hosts that came over TCP.
+    hosts: AtomicU64,
 }
 
 /// What changes when it restarts.
@@ -76,6 +80,8 @@ impl Daemon {
             known: KnownKeys::default(),
             restarts: watch::Sender::new(0),
             faults: OnceLock::new(),
+            reversals: Reversals::default(),
+            hosts: AtomicU64::new(0),
         };
         daemon.begin(false);
         Arc::new(daemon)
@@ -98,11 +104,12 @@ impl Daemon {
         let Some(config) = self.config() else {
             return;
         };
-        let services: Arc<dyn Services> = Arc::new(Open(Arc::clone(&self)));
+        let transport = self.name_of(&link);
         let link = match self.faults.get() {
             Some(faults) => injected(link, faults, LinkOwner::Handset, Arc::clone(&self.clock)),
             None => link,
         };
+        let services: Arc<dyn Services> = Arc::new(Open(Arc::clone(&self), transport));
         let served = async {
             // What a host did wrong concerns nobody on the handset.
             match tls {
@@ -114,6 +121,25 @@ impl Daemon {
             _ = served => {}
             _ = restarts.changed() => {}
         }
+    }
+
+    /// What adbd calls a connection in its lists.
+    fn name_of(&self, link: &Link) -> String {
+        if link.endpoints.is_some() {
+            let number = self.hosts.fetch_add(1, Ordering::Relaxed);
+            return format!("host-{number}");
+        }
+        let name = if self.firmware.sdk < 29 {
+            "(reverse)"
+        } else {
+            "UsbFfs"
+        };
+        name.to_owned()
+    }
+
+    /// The sockets that lead to hosts.
+    pub(super) const fn reversals(&self) -> &Reversals {
+        &self.reversals
     }
 
     /// Accepts hosts at a socket, as many as come, each in a task of its own.
@@ -398,8 +424,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
 ];
 
-/// Opens services for one connection.
-struct Open(Arc<Daemon>);
+/// Opens services for one connection, by adbd's name for it.
+struct Open(Arc<Daemon>, String);
 
 impl Services for Open {
     fn open(&self, service: &str) -> Option<ServiceBody> {
@@ -408,17 +434,20 @@ impl Services for Open {
         let mut connection = None;
         match &service {
             // Nobody there: the open itself is refused.
-            Service::Port(port) => connection = Some(handset.dial(&SocketName::Tcp(*port)).ok()?),
+            Service::Socket(name) => connection = Some(handset.dial(name).ok()?),
             Service::Special(special) if !special.opens(&self.0) => return None,
             _ => {}
         }
-        let daemon = Arc::clone(&self.0);
+        let (daemon, transport) = (Arc::clone(&self.0), self.1.clone());
         Some(Box::new(move |stream| {
             Box::pin(async move {
                 let host = HostStream::new(stream, handset);
                 match service {
                     Service::Shell(shell) => session::serve(&daemon, &host, shell).await,
-                    Service::Port(_) => {
+                    Service::Reverse(request) => {
+                        reverse::serve(&daemon, &host, (&request, &transport)).await;
+                    }
+                    Service::Socket(_) => {
                         if let Some(connection) = connection {
                             connect::serve(&host, connection).await;
                         }

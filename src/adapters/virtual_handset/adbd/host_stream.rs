@@ -1,6 +1,6 @@
 //! One open stream to a host, shared by who reads it and who writes it. It knows no service.
 
-use crate::adapters::adb::AdbStream;
+use crate::adapters::adb::{AdbStream, Peer};
 use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::scheduler::lock;
 use bytes::{Bytes, BytesMut};
@@ -77,9 +77,9 @@ impl HostStream {
         closed.await.ok();
     }
 
-    /// Ends the whole connection.
-    pub(super) fn hang_up(&self) {
-        lock(&self.stream).peer().hang_up();
+    /// The host behind the stream.
+    pub(super) fn peer(&self) -> Peer {
+        lock(&self.stream).peer()
     }
 
     /// Returns when the host is gone. Only the one who reads may ask, and not while reading.

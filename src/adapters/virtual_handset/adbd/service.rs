@@ -2,8 +2,9 @@
 //!
 //! Sources: AOSP `system/core/adb/services.c` (4.3) and `packages/modules/adb/daemon/services.cpp` (14).
 
-use super::program_service;
 use super::special::Special;
+use super::{program_service, socket_spec};
+use crate::adapters::virtual_handset::network::local::SocketName;
 
 /// Features that are built here; a firmware's others are not advertised.
 const BUILT: &[&str] = &[
@@ -33,8 +34,10 @@ pub(super) enum Service {
     Shell(Shell),
     /// Files.
     Sync,
-    /// Who listens at a port of the handset.
-    Port(u16),
+    /// Who listens at a socket of the handset.
+    Socket(SocketName),
+    /// Sockets of the handset that lead to the host.
+    Reverse(String),
     /// One of the smaller ones.
     Special(Special),
     /// adbd anew as root.
@@ -85,9 +88,16 @@ impl Service {
         if let Some(command) = name.strip_prefix("exec:") {
             return exec(command, sdk).map(Self::Shell);
         }
+        if socket_spec::is_socket(name) {
+            return socket_spec::parse(name).ok().map(Self::Socket);
+        }
         match name.split_once(':').map_or(name, |(name, _)| name) {
             "sync" => Some(Self::Sync),
-            "tcp" => name.strip_prefix("tcp:")?.parse().ok().map(Self::Port),
+            // Came with Android 5.
+            "reverse" if sdk >= 21 => {
+                let request = name.strip_prefix("reverse:")?;
+                Some(Self::Reverse(request.to_owned()))
+            }
             "root" => Some(Self::Root),
             // Came with Android 5.
             "unroot" if sdk >= 21 => Some(Self::Unroot),
@@ -208,7 +218,7 @@ mod tests {
             (34, "sync:\0", Some(Service::Sync)),
             (34, "shell", None),
             (34, "jdwp:1", None),
-            (34, "tcp:80", Some(Service::Port(80))),
+            (34, "tcp:80", Some(Service::Socket(SocketName::Tcp(80)))),
             (34, "tcp:", None),
             (34, "tcp:65536", None),
             (34, "", None),

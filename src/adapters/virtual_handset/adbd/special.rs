@@ -93,7 +93,7 @@ impl Special {
             Self::Reconnect => {
                 let said = host.write(b"done").await;
                 host.close().await;
-                host.hang_up();
+                host.peer().hang_up();
                 said
             }
             Self::Framebuffer => framebuffer(daemon, host).await,

@@ -1,6 +1,6 @@
 //! adbd's services over a connection, as a host sees them. Expected values are AOSP's.
 
-use crate::adapters::adb::{AdbTransport, HostConfig, connect};
+use crate::adapters::adb::{AdbTransport, HostConfig, ServiceBody, Services, connect};
 use crate::adapters::system_clock::SystemClock;
 use crate::adapters::virtual_handset::android::testing::firmware;
 use crate::adapters::virtual_handset::handset::{HandsetOptions, VirtualHandset};
@@ -8,7 +8,7 @@ use crate::ports::clock::Clock;
 use crate::ports::transport::{Transport, TransportError};
 use crate::wire::adb::shell::{ShellDecoder, ShellId};
 use std::sync::Arc;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
@@ -128,11 +128,15 @@ async fn a_restart_may_lead_to_another_system() {
 async fn abb_runs_a_services_command_without_a_shell() {
     let handset = handset("android-14");
     let transport = attach(&handset).await;
-    // The connection's own packets: `open` takes no NUL.
     let said = talk_v2(&transport, "abb:").await;
     let cmd = talk_v2(&transport, "shell,v2,raw:cmd").await;
     assert_eq!((&said.0, &said.1), (&cmd.0, &cmd.1));
     assert_eq!((said.2, cmd.2), (Some(1), Some(20)));
+    let path = "package:/system/priv-app/TeleService/TeleService.apk\n";
+    let said = talk_v2(&transport, "abb:package\0path\0com.android.phone").await;
+    assert_eq!(said, (path.to_owned(), String::new(), Some(0)));
+    let said = talk(&transport, "abb_exec:package\0path\0com.android.phone").await;
+    assert_eq!(said, path);
 }
 
 #[tokio::test]
@@ -219,4 +223,115 @@ async fn switches_answer_as_aosp_does() {
     lost(&transport).await;
     let transport = attach_again(&handset).await;
     until_gone(&transport, "reconnect").await;
+}
+
+/// The host's services: `tcp:7` sends back what it gets.
+struct Echo;
+
+impl Services for Echo {
+    fn open(&self, service: &str) -> Option<ServiceBody> {
+        (service == "tcp:7").then(|| -> ServiceBody {
+            Box::new(|stream| {
+                Box::pin(async move {
+                    let (mut reader, mut writer) = tokio::io::split(stream);
+                    // Whoever leaves first ends it.
+                    tokio::io::copy(&mut reader, &mut writer).await.ok();
+                })
+            })
+        })
+    }
+}
+
+async fn attach_serving(handset: &VirtualHandset) -> AdbTransport {
+    let config = HostConfig {
+        services: Some(Arc::new(Echo)),
+        ..HostConfig::new("virtual:test", Vec::new())
+    };
+    connect(handset.connect(), config, clock()).await.unwrap()
+}
+
+/// Answers as `adb_listeners.cpp` and `handle_forward_request` give them.
+#[tokio::test]
+async fn reversed_sockets_are_kept_in_a_list() {
+    let handset = handset("android-14");
+    let transport = attach_serving(&handset).await;
+    for (request, expected) in [
+        ("list-forward", "0000"),
+        ("forward:tcp:5566;tcp:7", "OKAY00045566"),
+        (
+            "forward:norebind:tcp:5566;tcp:8",
+            "FAIL001dcannot rebind existing socket",
+        ),
+        ("list-forward", "0016UsbFfs tcp:5566 tcp:7\n"),
+        ("forward:tcp:5566;tcp:9", "OKAY"),
+        ("forward:localabstract:x;tcp:7", "OKAY"),
+        (
+            "list-forward",
+            "0033UsbFfs tcp:5566 tcp:9\nUsbFfs localabstract:x tcp:7\n",
+        ),
+        ("killforward:tcp:5566", "OKAY"),
+        (
+            "killforward:tcp:5566",
+            "FAIL001dlistener 'tcp:5566' not found",
+        ),
+        ("forward:tcp:5566;tcp:7", "OKAY00045566"),
+        ("forward:tcp:1;*x", "FAIL0016bad forward: tcp:1;*x"),
+        ("forward:tcp:1", "FAIL0012bad forward: tcp:1"),
+        (
+            "forward:tcp:70000;tcp:7",
+            "FAIL002dcannot bind listener: bad port number '70000'",
+        ),
+        ("nosuch", "FAIL0020not a reverse forwarding command"),
+        ("killforward-all", "OKAY"),
+        ("list-forward", "0000"),
+    ] {
+        let said = talk(&transport, &format!("reverse:{request}")).await;
+        assert_eq!(said, expected, "{request}");
+    }
+    let free = talk(&transport, "reverse:forward:tcp:0;tcp:7").await;
+    let port: u16 = free.strip_prefix("OKAY0005").unwrap().parse().unwrap();
+    let listed = talk(&transport, "reverse:list-forward").await;
+    assert!(
+        listed.ends_with(&format!("UsbFfs tcp:{port} tcp:7\n")),
+        "{listed}"
+    );
+}
+
+#[tokio::test]
+async fn what_connects_to_a_reversed_socket_reaches_its_host() {
+    let handset = handset("android-14");
+    let transport = attach_serving(&handset).await;
+    for (name, dial) in [
+        ("tcp:5566", "tcp:5566"),
+        ("localabstract:a b", "localabstract:a b"),
+    ] {
+        let refused = transport.open(dial).await;
+        assert!(
+            matches!(refused, Err(TransportError::Refused { .. })),
+            "{name}"
+        );
+        talk(&transport, &format!("reverse:forward:{name};tcp:7")).await;
+        let mut stream = transport.open(dial).await.unwrap();
+        let sent: Vec<u8> = (0..200_000u32).map(|n| n.to_le_bytes()[0]).collect();
+        let (mut reader, mut writer) = tokio::io::split(&mut stream);
+        let mut back = vec![0; sent.len()];
+        let (wrote, read) = tokio::join!(writer.write_all(&sent), reader.read_exact(&mut back));
+        wrote.unwrap();
+        read.unwrap();
+        assert!(back == sent, "{name}");
+    }
+    // Its sockets go with a host.
+    let other = attach(&handset).await;
+    drop(transport);
+    while talk(&other, "reverse:list-forward").await != "0000" {}
+    let refused = other.open("tcp:5566").await;
+    assert!(matches!(refused, Err(TransportError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn a_socket_that_leads_nowhere_is_closed() {
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    talk(&transport, "reverse:forward:tcp:5566;tcp:7").await;
+    assert_eq!(bytes_of(&transport, "tcp:5566").await, b"");
 }

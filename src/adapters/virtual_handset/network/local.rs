@@ -112,7 +112,7 @@ impl Handset {
     /// Connects to who listens at a name.
     pub(crate) fn dial(&self, name: &SocketName) -> Result<Connection, FileError> {
         let queue = self.with(|world| world.network.local.0.get(name).and_then(Weak::upgrade));
-        let queue = queue.ok_or(match name {
+        let queue = queue.ok_or_else(|| match name {
             SocketName::Unix(path) if !path.starts_with('@') => FileError::NotFound,
             _ => FileError::Refused,
         })?;
@@ -146,7 +146,6 @@ impl Listener {
         next
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "reversed ports accept here"))]
     /// The next connection, for adbd, which is no process here and never keeps time from jumping.
     pub(crate) async fn accept(&self) -> Connection {
         loop {
@@ -159,15 +158,26 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
+impl Listener {
+    /// Frees the name; who waits to be accepted is let go when the listener is dropped.
+    pub(crate) fn close(&self) {
         self.handset.with(|world| {
             let network = &mut world.network;
-            network.local.0.remove(&self.name);
+            let named = network.local.0.get(&self.name);
+            let is_ours = named.is_some_and(|queue| queue.as_ptr() == Arc::as_ptr(&self.queue));
+            if is_ours {
+                network.local.0.remove(&self.name);
+            }
             if let Some(listed) = self.listed {
                 network.sockets.remove(listed);
             }
         });
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
