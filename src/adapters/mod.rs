@@ -5,6 +5,7 @@ pub mod adb_keys;
 pub mod adb_server;
 pub mod fault_injector;
 pub mod fs_store;
+pub mod functionfs;
 pub mod in_process;
 pub mod replay;
 pub mod still_clock;

@@ -37,7 +37,6 @@ pub(crate) trait BlockingWriter: Send + 'static {
 pub(crate) enum Farewell {
     /// Their calls end soon once nobody wants them.
     Joined,
-    #[expect(dead_code, reason = "the device side comes with FunctionFS")]
     /// Their calls may block for as long as the other side likes.
     Left,
 }
@@ -87,6 +86,12 @@ impl Threads {
             failure,
             joined: Arc::new(joined),
         })
+    }
+
+    /// Whether the receiving one is done, and all that it received was taken.
+    pub(crate) fn have_ended(&self) -> bool {
+        let incoming = self.incoming.try_lock();
+        incoming.is_ok_and(|incoming| incoming.is_closed() && incoming.is_empty())
     }
 
     /// A link over them. The next one may follow when this one was dropped.

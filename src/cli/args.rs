@@ -151,6 +151,9 @@ pub(crate) struct Virtual {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:5555", value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
+    /// Serve a USB port instead: a mounted FunctionFS of a Linux gadget
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["listen", "expose", "tls"])]
+    pub(crate) usb: Option<PathBuf>,
     /// Allow an address that other machines can reach
     #[arg(long)]
     pub(crate) expose: bool,

@@ -1,6 +1,7 @@
 //! `phonehome virtual`: a virtual handset as an adbd that any adb client can use.
 
 use crate::adapters::fault_injector::Faults;
+use crate::adapters::functionfs::gadget::Gadget;
 use crate::adapters::system_clock::SystemClock;
 use crate::adapters::virtual_handset::handset::{HandsetError, VirtualHandset};
 use crate::base::causes::causes;
@@ -39,6 +40,9 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
     for key in trusted {
         handset.known_hosts().add(key);
     }
+    if let Some(folder) = &args.usb {
+        return serve_usb(&handset, folder, terminal).await;
+    }
     let address = listen(&handset, args.listen, args.tls).await?;
     terminal.result(&format!("listening on {address}\n"))?;
     terminal.note(&format!(
@@ -76,4 +80,24 @@ fn public_key(path: &Path) -> Result<PublicKey, Rejection> {
         let message = format!("`{}` holds {}", path.display(), causes(&error));
         Rejection::usage(message).hint("adb keeps yours in ~/.android/adbkey.pub")
     })
+}
+
+/// Serves hosts at the USB port whose FunctionFS is mounted at `folder`.
+async fn serve_usb(
+    handset: &VirtualHandset,
+    folder: &Path,
+    terminal: Terminal,
+) -> anyhow::Result<Exit> {
+    let failure = |error| {
+        Rejection::failure(causes(&error)).hint(
+            "mount the gadget's FunctionFS there: `mount -t functionfs NAME DIR`; see the README",
+        )
+    };
+    let gadget = Gadget::open(folder).map_err(failure)?;
+    terminal.result(&format!("ready on {}\n", folder.display()))?;
+    terminal.note("write the name of a controller into the gadget's `UDC` to plug it in");
+    tokio::select! {
+        error = gadget.serve(|link| handset.attend(link)) => Err(failure(error).into()),
+        () = signals::interrupted() => Ok(Exit::Pass),
+    }
 }

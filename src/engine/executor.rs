@@ -263,9 +263,11 @@ pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
         | TransportError::CannotOpen { .. }
         | TransportError::PeerMisbehaved { .. } => "is it an adbd?",
     };
+    // What is wrong on USB comes with what to do.
+    let is_usb = matches!(error, TransportError::Unreachable { selector, .. } if selector.starts_with("usb:"));
     ErrorRecord {
         message: causes(error),
-        hint: Some(hint.to_owned()),
+        hint: (!is_usb).then(|| hint.to_owned()),
     }
 }
 

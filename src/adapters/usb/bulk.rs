@@ -5,6 +5,7 @@
 //! one; handsets send no such packet, so no more is asked for than the payload rounded up.
 
 use crate::adapters::threaded_link::{BlockingReader, BlockingWriter};
+use crate::adapters::usb::claim::Claim;
 use crate::adapters::usb::interface::Endpoint;
 use crate::ports::link::LinkError;
 use crate::wire::adb::packet::{HEADER_LEN, Packet};
@@ -29,19 +30,35 @@ const QUIET: Duration = Duration::from_millis(50);
 /// Reads before a handset that is never silent is spoken to all the same.
 const MAX_DRAINED: usize = 1024;
 
+/// An open handset whose ADB interface is claimed.
+pub(super) struct Claimed {
+    pub(super) handle: DeviceHandle<Context>,
+    // Dropped last: whoever waits for it finds the interface released.
+    _claim: Claim,
+}
+
+impl Claimed {
+    pub(super) const fn new(handle: DeviceHandle<Context>, claim: Claim) -> Self {
+        Self {
+            handle,
+            _claim: claim,
+        }
+    }
+}
+
 /// The receiving direction.
 pub(super) struct UsbReader {
-    handle: Arc<DeviceHandle<Context>>,
+    handset: Arc<Claimed>,
     endpoint: Endpoint,
     assembler: TransferAssembler,
     buffer: Vec<u8>,
 }
 
 impl UsbReader {
-    pub(super) fn new(handle: Arc<DeviceHandle<Context>>, endpoint: Endpoint) -> Self {
+    pub(super) fn new(handset: Arc<Claimed>, endpoint: Endpoint) -> Self {
         let packets = (READ_CHUNK / endpoint.packet_size).max(1);
         Self {
-            handle,
+            handset,
             endpoint,
             assembler: TransferAssembler::new(Opening::ByHandset),
             buffer: vec![0; packets * endpoint.packet_size],
@@ -52,9 +69,10 @@ impl UsbReader {
     /// them would later look like a handset that started anew.
     pub(super) fn drain(&mut self) -> rusb::Result<()> {
         for _ in 0..MAX_DRAINED {
-            let read = self
-                .handle
-                .read_bulk(self.endpoint.address, &mut self.buffer, QUIET);
+            let read =
+                self.handset
+                    .handle
+                    .read_bulk(self.endpoint.address, &mut self.buffer, QUIET);
             match read {
                 Ok(_) => {}
                 Err(Error::Timeout) => return Ok(()),
@@ -75,7 +93,7 @@ impl BlockingReader for UsbReader {
             let wanted = self.assembler.missing().next_multiple_of(packet_size);
             let len = wanted.min(self.buffer.len());
             let buffer = self.buffer.get_mut(..len).unwrap_or_default();
-            let read = match self.handle.read_bulk(address, buffer, READ_SLICE) {
+            let read = match self.handset.handle.read_bulk(address, buffer, READ_SLICE) {
                 Ok(read) => read,
                 Err(Error::Timeout | Error::Interrupted) => continue,
                 Err(error) => return Some(Err(LinkError::Io(io_error(error)))),
@@ -96,13 +114,13 @@ impl BlockingReader for UsbReader {
 
 /// The sending direction.
 pub(super) struct UsbWriter {
-    handle: Arc<DeviceHandle<Context>>,
+    handset: Arc<Claimed>,
     endpoint: Endpoint,
 }
 
 impl UsbWriter {
-    pub(super) const fn new(handle: Arc<DeviceHandle<Context>>, endpoint: Endpoint) -> Self {
-        Self { handle, endpoint }
+    pub(super) const fn new(handset: Arc<Claimed>, endpoint: Endpoint) -> Self {
+        Self { handset, endpoint }
     }
 
     fn transfer(&self, bytes: &[u8], is_wanted: &dyn Fn() -> bool) -> io::Result<()> {
@@ -120,6 +138,7 @@ impl UsbWriter {
     fn write(&self, bytes: &[u8], is_wanted: &dyn Fn() -> bool) -> io::Result<usize> {
         loop {
             let written = self
+                .handset
                 .handle
                 .write_bulk(self.endpoint.address, bytes, WRITE_SLICE);
             match written {

@@ -1,8 +1,9 @@
 //! Every USB device that is, or looks like, a handset, with what libusb needs to open it.
 
+use crate::adapters::usb::claim::is_ours;
 use crate::adapters::usb::error::UsbError;
 use crate::adapters::usb::handset::{UsbHandset, UsbState};
-use crate::adapters::usb::holder::{device_file, first_line, holders};
+use crate::adapters::usb::holder::{Holder, device_file, first_line, holders};
 use crate::adapters::usb::interface::{AdbInterface, find, is_handset};
 use crate::base::text::printable;
 use rusb::{Context, Device, DeviceDescriptor, UsbContext};
@@ -50,7 +51,6 @@ fn look_at(device: Device<Context>) -> Option<Found> {
         return None;
     }
     let place = place_of(&device);
-    let file = device_file(device.bus_number(), device.address());
     let handset = UsbHandset {
         serial: serial_of(&device, &descriptor, &place),
         product: first_line(&sysfs(&place).join("product")).unwrap_or_default(),
@@ -58,7 +58,7 @@ fn look_at(device: Device<Context>) -> Option<Found> {
         product_id: descriptor.product_id(),
         bus: device.bus_number(),
         address: device.address(),
-        state: state_of(interface.as_ref(), &place, &file),
+        state: state_of(&device, interface.as_ref(), &place),
         place,
     };
     Some(Found {
@@ -68,10 +68,11 @@ fn look_at(device: Device<Context>) -> Option<Found> {
     })
 }
 
-fn state_of(interface: Option<&AdbInterface>, place: &str, file: &Path) -> UsbState {
+fn state_of(device: &Device<Context>, interface: Option<&AdbInterface>, place: &str) -> UsbState {
     let Some(interface) = interface else {
         return UsbState::DebuggingOff;
     };
+    let file = &device_file(device.bus_number(), device.address());
     let opened = fs::OpenOptions::new().read(true).write(true).open(file);
     if opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         return UsbState::NoPermission;
@@ -80,9 +81,9 @@ fn state_of(interface: Option<&AdbInterface>, place: &str, file: &Path) -> UsbSt
     let name = format!("{place}:{}.{}", interface.configuration, interface.number);
     let driver = fs::read_link(sysfs(&name).join("driver"));
     if driver.is_ok_and(|driver| driver.ends_with("usbfs")) {
-        return UsbState::Held {
-            holders: holders(file),
-        };
+        let ours = is_ours(device.bus_number(), device.address()).then(Holder::this_process);
+        let holders = ours.map_or_else(|| holders(file), |ours| vec![ours]);
+        return UsbState::Held { holders };
     }
     UsbState::Ready
 }

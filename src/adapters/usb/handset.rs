@@ -57,9 +57,9 @@ impl UsbHandset {
 pub enum UsbState {
     /// Its ADB interface is free.
     Ready,
-    /// A program has claimed its ADB interface: an adb server, or ourselves (then nobody is named).
+    /// A program has claimed its ADB interface: an adb server, or ourselves.
     Held {
-        /// Other programs that have it open, as far as this user may see them.
+        /// The programs that have it open, as far as this user may see them.
         holders: Vec<Holder>,
     },
     /// This user may not open it.

@@ -20,6 +20,16 @@ pub struct Holder {
     pub pid: u32,
 }
 
+impl Holder {
+    /// Ourselves.
+    pub(super) fn this_process() -> Self {
+        Self {
+            name: "this program".to_owned(),
+            pid: std::process::id(),
+        }
+    }
+}
+
 /// The device file of a USB device.
 pub(super) fn device_file(bus: u8, address: u8) -> PathBuf {
     PathBuf::from(format!("/dev/bus/usb/{bus:03}/{address:03}"))

@@ -4,6 +4,7 @@
 //! computer without USB.
 
 mod bulk;
+mod claim;
 mod device;
 pub mod error;
 pub mod handset;

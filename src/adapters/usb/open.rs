@@ -1,7 +1,8 @@
 //! Opens a link to a handset on USB, and resets one. Whoever holds it is left alone.
 
 use crate::adapters::threaded_link::{Farewell, Threads};
-use crate::adapters::usb::bulk::{UsbReader, UsbWriter};
+use crate::adapters::usb::bulk::{Claimed, UsbReader, UsbWriter};
+use crate::adapters::usb::claim::Claim;
 use crate::adapters::usb::device::{Found, context, find_all};
 use crate::adapters::usb::error::UsbError;
 use crate::adapters::usb::handset::{UsbHandset, UsbState};
@@ -30,7 +31,7 @@ pub async fn open(wanted: &str) -> Result<Link, UsbError> {
 pub async fn reset(wanted: &str) -> Result<(), UsbError> {
     let wanted = wanted.to_owned();
     off_the_runtime(move || {
-        let (found, _) = find_one(&wanted)?;
+        let (found, _, _ours) = find_one(&wanted)?;
         let handle = opened(&found)?;
         match handle.reset() {
             // It came back as another device.
@@ -53,18 +54,19 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
 }
 
 fn open_blocking(wanted: &str) -> Result<Link, UsbError> {
-    let (found, interface) = find_one(wanted)?;
-    let handle = Arc::new(opened(&found)?);
+    let (found, interface, ours) = find_one(wanted)?;
+    let handle = opened(&found)?;
     claim(&handle, &interface, &found.handset)?;
     for endpoint in [interface.input, interface.output] {
         // As AOSP's host does (`client/usb_libusb.cpp`): a halt may be left from a conversation that
         // the handset ended. One that knows no halt is none the worse.
         let _ = handle.clear_halt(endpoint.address);
     }
-    let mut reader = UsbReader::new(Arc::clone(&handle), interface.input);
+    let handset = Arc::new(Claimed::new(handle, ours));
+    let mut reader = UsbReader::new(Arc::clone(&handset), interface.input);
     let drained = reader.drain();
     drained.map_err(|cause| failed("hear out an earlier conversation", cause))?;
-    let writer = UsbWriter::new(handle, interface.output);
+    let writer = UsbWriter::new(handset, interface.output);
     let threads = Threads::start(reader, writer, Farewell::Joined);
     let threads = threads.map_err(|error| UsbError::NoThread {
         reason: error.to_string(),
@@ -72,14 +74,27 @@ fn open_blocking(wanted: &str) -> Result<Link, UsbError> {
     Ok(threads.link())
 }
 
-fn find_one(wanted: &str) -> Result<(Found, AdbInterface), UsbError> {
-    let mut all = find_all(&context()?)?;
-    let handsets: Vec<&UsbHandset> = all.iter().map(|found| &found.handset).collect();
-    let found = all.swap_remove(select(&handsets, wanted)?);
+/// The handset that `wanted` names, free for us.
+fn find_one(wanted: &str) -> Result<(Found, AdbInterface, Claim), UsbError> {
+    let context = context()?;
+    let named = one_of(&context, wanted)?.handset;
+    let Some(claim) = Claim::wait(named.bus, named.address) else {
+        return Err(named.problem().unwrap_or(UsbError::Gone));
+    };
+    // It may be free only now.
+    let found = one_of(&context, wanted)?;
+    let is_same = (found.handset.bus, found.handset.address) == (named.bus, named.address);
     match (&found.handset.state, found.interface) {
-        (UsbState::Ready, Some(interface)) => Ok((found, interface)),
+        (UsbState::Ready, Some(interface)) if is_same => Ok((found, interface, claim)),
         _ => Err(found.handset.problem().unwrap_or(UsbError::Gone)),
     }
+}
+
+fn one_of(context: &Context, wanted: &str) -> Result<Found, UsbError> {
+    let mut all = find_all(context)?;
+    let handsets: Vec<&UsbHandset> = all.iter().map(|found| &found.handset).collect();
+    let at = select(&handsets, wanted)?;
+    Ok(all.swap_remove(at))
 }
 
 fn opened(found: &Found) -> Result<DeviceHandle<Context>, UsbError> {

@@ -141,6 +141,11 @@ impl VirtualHandset {
         self.daemon.known()
     }
 
+    /// Serves the host at the other end of `link` until it leaves, misbehaves, or adbd restarts.
+    pub fn attend(&self, link: Link) -> impl Future<Output = ()> + Send + use<> {
+        Arc::clone(&self.daemon).attend(link, None)
+    }
+
     /// Lets hosts connect over TCP, as many as come; gives the address that was bound.
     ///
     /// # Errors
