@@ -8,12 +8,13 @@ use super::host_stream::{HostGone, HostStream};
 use super::service::{Mode, Shell};
 use super::terminal::{Effect, LineEditor};
 use crate::adapters::virtual_handset::command::lookup::shell;
-use crate::adapters::virtual_handset::kernel::descriptor::{Descriptor, Descriptors, Terminal};
+use crate::adapters::virtual_handset::kernel::descriptor::{Descriptor, Descriptors};
 use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::launch::{Child, Launch, body_of};
 use crate::adapters::virtual_handset::kernel::pipe::{PipeReader, PipeWriter};
 use crate::adapters::virtual_handset::kernel::process::{ERRORS, INPUT, OUTPUT};
 use crate::adapters::virtual_handset::kernel::signal::{self, Status};
+use crate::adapters::virtual_handset::kernel::terminal::Terminal;
 use crate::wire::adb::shell::{ShellDecoder, ShellId, emit};
 use bytes::Bytes;
 use std::pin::pin;
@@ -74,7 +75,9 @@ fn start(daemon: &Daemon, wish: Shell) -> Option<(Session, Input)> {
     let mut descriptors = Descriptors::new();
     let terminal = wish.terminal.map(|mode| {
         let terminal = Arc::new(Terminal::default());
-        terminal.set_raw(mode == Mode::Raw);
+        if mode == Mode::Raw {
+            terminal.change(|settings| *settings = settings.raw());
+        }
         terminal
     });
     if let Some(terminal) = &terminal {
@@ -108,6 +111,12 @@ fn start(daemon: &Daemon, wish: Shell) -> Option<(Session, Input)> {
         ignored: 0,
     };
     let child = handset.launch(launch, body_of(shell()?)).ok()?;
+    if let Some(terminal) = &terminal {
+        // Unless it has put a job there already.
+        if terminal.foreground() == 0 {
+            terminal.set_foreground(child.pid);
+        }
+    }
     let session = Session {
         handset,
         child,
@@ -165,14 +174,41 @@ impl Session {
         Ok(status)
     }
 
+    /// Tells the session's leader and who is in the foreground that nobody is there any more.
     fn hang_up(&self) {
-        self.signal(signal::HUP);
+        self.signal(self.child.pid, signal::HUP);
+        let foreground = self.foreground();
+        if foreground != self.child.pid {
+            self.signal(foreground, signal::HUP);
+            self.signal(foreground, signal::CONT);
+        }
     }
 
-    fn signal(&self, number: u8) {
-        let group = self.child.pid;
+    /// The group that keys' signals go to.
+    fn foreground(&self) -> u32 {
+        let terminal = self.terminal.as_ref();
+        terminal.map_or(self.child.pid, |terminal| terminal.foreground())
+    }
+
+    fn signal(&self, group: u32, number: u8) {
         self.handset
             .with(|world| world.processes.kill_group(group, number));
+    }
+
+    /// Takes a window's size as adb tells it: `ROWSxCOLUMNS,WIDTHxHEIGHT`.
+    fn resize(&self, text: &[u8]) {
+        let size = std::str::from_utf8(text).ok().and_then(|text| {
+            let (rows, columns) = text.split(',').next()?.split_once('x')?;
+            Some((rows.parse().ok()?, columns.parse().ok()?))
+        });
+        let (Some(terminal), Some((rows, columns))) = (&self.terminal, size) else {
+            return;
+        };
+        let settings = terminal.settings();
+        if (settings.rows, settings.columns) != (rows, columns) {
+            terminal.change(|settings| (settings.rows, settings.columns) = (rows, columns));
+            self.signal(self.foreground(), signal::WINCH);
+        }
     }
 }
 
@@ -213,7 +249,7 @@ impl Input {
                         ShellId::Stdin => self.bytes(packet.bytes, host, session).await,
                         // A terminal's input has no end but the key for it.
                         ShellId::CloseStdin if session.terminal.is_none() => self.pipe = None,
-                        // Nothing here draws, so nothing asks for a window's size.
+                        ShellId::WindowSize => session.resize(&packet.bytes),
                         _ => {}
                     },
                     Ok(None) => break,
@@ -226,10 +262,10 @@ impl Input {
     }
 
     async fn bytes(&mut self, bytes: Bytes, host: &HostStream, session: &Session) {
-        let Some(terminal) = session.terminal.as_ref().filter(|t| !t.is_raw()) else {
+        let Some(terminal) = session.terminal.as_ref() else {
             return self.write(bytes, host).await;
         };
-        for effect in self.editor.type_keys(&bytes) {
+        for effect in self.editor.type_keys(&bytes, terminal.settings()) {
             match effect {
                 Effect::Input(line) => self.write(line.into(), host).await,
                 Effect::Echo(text) => {
@@ -242,7 +278,7 @@ impl Input {
                         pipe.end_once();
                     }
                 }
-                Effect::Signal(number) => session.signal(number),
+                Effect::Signal(number) => session.signal(session.foreground(), number),
             }
         }
     }

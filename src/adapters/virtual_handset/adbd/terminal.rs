@@ -1,7 +1,8 @@
 //! A terminal's line discipline: keys in, lines, echo and signals out. Moves no byte itself; line ends of output are the kernel's.
-//! As Linux's `N_TTY` with `ICRNL ICANON ECHO ECHOCTL ISIG`; escape sequences are passed as typed.
+//! As Linux's `N_TTY` with `ECHOCTL`; of its settings `ICANON`, `ECHO`, `ISIG` and `ICRNL` can be off.
 
 use crate::adapters::virtual_handset::kernel::signal;
+use crate::adapters::virtual_handset::kernel::terminal::Settings;
 
 /// Bytes of a line; what is typed beyond rings the bell (Linux's limit).
 const MAX_LINE: usize = 4095;
@@ -26,12 +27,20 @@ pub(super) struct LineEditor {
 }
 
 impl LineEditor {
-    /// Takes keys, in a terminal that edits lines.
-    pub(super) fn type_keys(&mut self, keys: &[u8]) -> Vec<Effect> {
+    /// Takes keys, in a terminal of these settings.
+    pub(super) fn type_keys(&mut self, keys: &[u8], settings: Settings) -> Vec<Effect> {
+        if !settings.icanon {
+            return self.pass_keys(keys, settings);
+        }
         let mut effects = Vec::new();
         let mut echo = Vec::new();
         for key in keys {
-            if let Some(effect) = self.type_key(*key, &mut echo) {
+            let key = turned(*key, settings);
+            let typed = self.type_key(key, settings, &mut echo);
+            if !settings.echo {
+                echo.clear();
+            }
+            if let Some(effect) = typed {
                 if !echo.is_empty() {
                     effects.push(Effect::Echo(std::mem::take(&mut echo)));
                 }
@@ -44,9 +53,42 @@ impl LineEditor {
         effects
     }
 
-    fn type_key(&mut self, key: u8, echo: &mut Vec<u8>) -> Option<Effect> {
+    /// The same where lines are the reader's own concern.
+    fn pass_keys(&mut self, keys: &[u8], settings: Settings) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut echo = Vec::new();
+        // A line that was begun before belongs to the reader now.
+        let mut input = std::mem::take(&mut self.line);
+        for key in keys {
+            let key = turned(*key, settings);
+            if settings.echo {
+                show(key, &mut echo);
+            }
+            match signal_of(key).filter(|_| settings.isig) {
+                Some(number) => {
+                    input.clear();
+                    effects.push(Effect::Signal(number));
+                }
+                None => input.push(key),
+            }
+        }
+        if !echo.is_empty() {
+            effects.insert(0, Effect::Echo(echo));
+        }
+        if !input.is_empty() {
+            effects.push(Effect::Input(input));
+        }
+        effects
+    }
+
+    fn type_key(&mut self, key: u8, settings: Settings, echo: &mut Vec<u8>) -> Option<Effect> {
+        if let Some(number) = signal_of(key).filter(|_| settings.isig) {
+            self.line.clear();
+            show(key, echo);
+            return Some(Effect::Signal(number));
+        }
         match key {
-            b'\r' | b'\n' => {
+            b'\n' => {
                 echo.push(b'\n');
                 self.line.push(b'\n');
                 Some(Effect::Input(std::mem::take(&mut self.line)))
@@ -54,9 +96,6 @@ impl LineEditor {
             // Ctrl-D
             0x04 if self.line.is_empty() => Some(Effect::End),
             0x04 => Some(Effect::Input(std::mem::take(&mut self.line))),
-            // Ctrl-C, Ctrl-\
-            0x03 => Some(self.interrupt(b'C', signal::INT, echo)),
-            0x1c => Some(self.interrupt(b'\\', signal::QUIT, echo)),
             // Backspace, whichever of both a terminal sends.
             0x7f | 0x08 => {
                 self.erase(echo);
@@ -73,8 +112,6 @@ impl LineEditor {
                 while !self.line.is_empty() && !self.line.ends_with(b" ") && self.erase(echo) {}
                 None
             }
-            // Ctrl-Z: nothing here can be stopped and continued.
-            0x1a => None,
             _ if self.line.len() >= MAX_LINE => {
                 echo.push(0x07);
                 None
@@ -85,12 +122,6 @@ impl LineEditor {
                 None
             }
         }
-    }
-
-    fn interrupt(&mut self, letter: u8, signal: u8, echo: &mut Vec<u8>) -> Effect {
-        self.line.clear();
-        echo.extend([b'^', letter, b'\n']);
-        Effect::Signal(signal)
     }
 
     /// Takes the last character back; `false` when there is none.
@@ -112,8 +143,26 @@ impl LineEditor {
     }
 }
 
+/// What the settings make of a key before anybody sees it.
+const fn turned(key: u8, settings: Settings) -> u8 {
+    match key {
+        b'\r' if settings.icrnl => b'\n',
+        key => key,
+    }
+}
+
+/// Ctrl-C, Ctrl-\, Ctrl-Z.
+const fn signal_of(key: u8) -> Option<u8> {
+    match key {
+        0x03 => Some(signal::INT),
+        0x1c => Some(signal::QUIT),
+        0x1a => Some(signal::TSTP),
+        _ => None,
+    }
+}
+
 const fn is_control(key: u8) -> bool {
-    key < 0x20 && key != b'\t'
+    key < 0x20 && key != b'\t' && key != b'\n'
 }
 
 fn show(key: u8, echo: &mut Vec<u8>) {
@@ -130,7 +179,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(keys: &[u8], expected: &[Effect]) {
-        assert_eq!(LineEditor::default().type_keys(keys), expected, "{keys:?}");
+        check_in(Settings::default(), keys, expected);
+    }
+
+    fn check_in(settings: Settings, keys: &[u8], expected: &[Effect]) {
+        let effects = LineEditor::default().type_keys(keys, settings);
+        assert_eq!(effects, expected, "{keys:?}");
     }
 
     #[test]
@@ -156,11 +210,26 @@ mod tests {
         check(b"ab\x04", &[echo("ab"), input("ab")]);
         check(
             b"ab\x03c\r",
-            &[echo("ab^C\n"), Effect::Signal(2), echo("c\n"), input("c\n")],
+            &[echo("ab^C"), Effect::Signal(2), echo("c\n"), input("c\n")],
         );
-        check(b"\x1c", &[echo("^\\\n"), Effect::Signal(3)]);
+        check(b"\x1c", &[echo("^\\"), Effect::Signal(3)]);
+        check(b"\x1a", &[echo("^Z"), Effect::Signal(20)]);
         check(b"\x1b[A\x7f", &[echo("^[[A\x08 \x08")]);
         check(b"\x01\x7f", &[echo("^A\x08 \x08\x08 \x08")]);
+
+        let silent = Settings {
+            echo: false,
+            ..Settings::default()
+        };
+        check_in(silent, b"lx\x7fs\r", &[input("ls\n")]);
+        let raw = Settings::default().raw();
+        check_in(raw, b"a\r\x03\x04", &[input("a\r\x03\x04")]);
+        let keys = Settings {
+            icanon: false,
+            ..Settings::default()
+        };
+        check_in(keys, b"a\r", &[echo("a\n"), input("a\n")]);
+        check_in(keys, b"\x03", &[echo("^C"), Effect::Signal(2)]);
     }
 
     proptest! {
@@ -178,15 +247,16 @@ mod tests {
                 }
                 both
             };
+            let cooked = Settings::default();
             let mut editor = LineEditor::default();
-            let effects = keys.chunks(cut).flat_map(|keys| editor.type_keys(keys)).collect();
-            prop_assert_eq!(of(effects), of(LineEditor::default().type_keys(&keys)));
+            let effects = keys.chunks(cut).flat_map(|keys| editor.type_keys(keys, cooked)).collect();
+            prop_assert_eq!(of(effects), of(LineEditor::default().type_keys(&keys, cooked)));
         }
 
         #[test]
         fn a_line_never_grows_beyond_its_bound(len in 4000usize..5000) {
             let mut editor = LineEditor::default();
-            editor.type_keys(&vec![b'x'; len]);
+            editor.type_keys(&vec![b'x'; len], Settings::default());
             prop_assert_eq!(editor.line.len(), len.min(MAX_LINE));
         }
     }

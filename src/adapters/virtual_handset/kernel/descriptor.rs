@@ -2,10 +2,10 @@
 
 use super::pipe::{PipeReader, PipeWriter};
 use super::scheduler::lock;
+use super::terminal::Terminal;
 use crate::adapters::virtual_handset::files::body::FileBody;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What an open descriptor refers to. Clones share it, as `dup` does.
@@ -115,40 +115,6 @@ impl OpenText {
         let mut rest = lock(&self.rest);
         let len = limit.min(rest.len());
         rest.split_to(len)
-    }
-}
-
-/// A terminal's settings, shared by its two ends and by `stty`.
-#[derive(Default)]
-pub(crate) struct Terminal {
-    /// No line editing, no echo, no signals, no conversion of line ends.
-    raw: AtomicBool,
-}
-
-impl Terminal {
-    /// Whether it passes bytes unchanged.
-    pub(crate) fn is_raw(&self) -> bool {
-        self.raw.load(Ordering::Relaxed)
-    }
-
-    /// What the screen gets: line ends turned, unless it is raw.
-    pub(crate) fn shown(&self, bytes: Bytes) -> Bytes {
-        if self.is_raw() || !bytes.contains(&b'\n') {
-            return bytes;
-        }
-        let mut shown = Vec::with_capacity(bytes.len() + 64);
-        for byte in bytes {
-            if byte == b'\n' {
-                shown.push(b'\r');
-            }
-            shown.push(byte);
-        }
-        shown.into()
-    }
-
-    /// Makes it raw, or cooked.
-    pub(crate) fn set_raw(&self, raw: bool) {
-        self.raw.store(raw, Ordering::Relaxed);
     }
 }
 

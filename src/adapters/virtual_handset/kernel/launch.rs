@@ -74,13 +74,40 @@ pub(crate) struct Child {
     end: Arc<End>,
 }
 
+/// What a parent waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It has ended.
+    Ended(Status),
+    /// It was stopped, and may go on.
+    Stopped,
+}
+
+/// Where a process's end and its stops are told.
 #[derive(Default)]
-struct End(Mutex<(Option<Status>, Vec<Arc<Wait>>)>);
+pub(super) struct End(Mutex<Told>);
+
+#[derive(Default)]
+struct Told {
+    status: Option<Status>,
+    stopped: bool,
+    waits: Vec<Arc<Wait>>,
+}
+
+impl End {
+    pub(super) fn set_stopped(&self, stopped: bool) {
+        let mut told = lock(&self.0);
+        told.stopped = stopped;
+        if stopped {
+            fire_all(&mut told.waits);
+        }
+    }
+}
 
 impl Child {
     /// How it ended, once it has.
     pub(crate) fn status(&self) -> Option<Status> {
-        lock(&self.end.0).0
+        lock(&self.end.0).status
     }
 
     /// Waits for its end on behalf of the transport, which is no process.
@@ -95,11 +122,28 @@ impl Child {
     }
 
     fn poll(&self, wait: &Arc<Wait>) -> Option<Status> {
-        let mut end = lock(&self.end.0);
-        if end.0.is_none() {
-            end.1.push(Arc::clone(wait));
+        let mut told = lock(&self.end.0);
+        if told.status.is_none() {
+            told.waits.push(Arc::clone(wait));
         }
-        end.0
+        told.status
+    }
+
+    fn poll_change(&self, wait: &Arc<Wait>) -> Option<Change> {
+        let mut told = lock(&self.end.0);
+        if let Some(status) = told.status {
+            return Some(Change::Ended(status));
+        }
+        if told.stopped {
+            return Some(Change::Stopped);
+        }
+        told.waits.push(Arc::clone(wait));
+        None
+    }
+
+    /// Whether it is stopped now.
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.end.0).stopped
     }
 }
 
@@ -107,6 +151,7 @@ impl Handset {
     /// Starts a process; it is busy from this moment on.
     pub(crate) fn launch(&self, launch: Launch, body: Body) -> Result<Child, FileError> {
         let control = Control::inheriting(launch.ignored);
+        let control_end = Arc::clone(&control.end);
         let (pid, group, seen) = self.with(|world| {
             let started = world.uptime();
             let pid = world.processes.insert(|pid| Entry {
@@ -136,16 +181,18 @@ impl Handset {
             transfers: 0,
             replacement: None,
         };
-        let end = Arc::new(End::default());
         let running = Running {
             handset: self.clone(),
             pid,
-            end: Arc::clone(&end),
+            end: Arc::clone(&control_end),
             status: Status::Signaled(11),
         };
         self.scheduler().enter();
         tokio::spawn(run(process, body, running));
-        Ok(Child { pid, end })
+        Ok(Child {
+            pid,
+            end: control_end,
+        })
     }
 }
 
@@ -160,10 +207,10 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.handset.with(|world| world.processes.remove(self.pid));
-        let mut end = lock(&self.end.0);
-        end.0 = Some(self.status);
-        fire_all(&mut end.1);
-        drop(end);
+        let mut told = lock(&self.end.0);
+        told.status = Some(self.status);
+        fire_all(&mut told.waits);
+        drop(told);
         self.handset.scheduler().leave();
     }
 }
@@ -197,6 +244,11 @@ impl Process {
     /// Waits for a child's end.
     pub(crate) async fn wait(&mut self, child: &Child) -> Result<Status, Stop> {
         self.block(|wait| child.poll(wait)).await
+    }
+
+    /// Waits for a child's end, or until it is stopped.
+    pub(crate) async fn wait_for_change(&mut self, child: &Child) -> Result<Change, Stop> {
+        self.block(|wait| child.poll_change(wait)).await
     }
 
     /// Waits for a child's end until an uptime; `None` when that came first. It counts as sleeping.

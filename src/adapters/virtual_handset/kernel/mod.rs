@@ -11,5 +11,6 @@ pub(crate) mod process;
 pub(crate) mod scheduler;
 pub(crate) mod signal;
 pub(crate) mod table;
+pub(crate) mod terminal;
 pub(crate) mod user;
 pub(crate) mod world;

@@ -3,7 +3,8 @@
 
 use super::descriptor::{Descriptor, Descriptors};
 use super::handset::Handset;
-use super::scheduler::{Blocked, Wait, lock};
+use super::launch::End;
+use super::scheduler::{Blocked, Wait, fire_all, lock};
 use super::signal;
 use super::user::User;
 use crate::adapters::virtual_handset::files::error::FileError;
@@ -68,41 +69,79 @@ pub(crate) struct Process {
 
 /// What others hold of a process: how to end it, whoever it waits for.
 #[derive(Default)]
-pub(crate) struct Control(Mutex<Signals>);
+pub(crate) struct Control {
+    signals: Mutex<Signals>,
+    /// Where its parent learns of its end and of its stops.
+    pub(super) end: Arc<End>,
+}
 
 #[derive(Default)]
 struct Signals {
     pending: Option<u8>,
     /// A bit per signal number.
     ignored: u64,
+    /// Harmless signals that the program wants to know of, a bit each, and those that have come.
+    watched: u64,
+    noticed: u64,
     wait: Option<Arc<Wait>>,
+    stopped: bool,
+    /// Waits of a stopped process.
+    resumes: Vec<Arc<Wait>>,
 }
 
 impl Control {
     /// One that ignores what its parent ignored.
     pub(super) fn inheriting(ignored: u64) -> Arc<Self> {
         let control = Self::default();
-        lock(&control.0).ignored = ignored;
+        lock(&control.signals).ignored = ignored;
         Arc::new(control)
     }
 
     /// Delivers a signal: what is neither ignored nor harmless ends the process at its next wait.
     pub(super) fn deliver(&self, number: u8) {
         let wait = {
-            let mut signals = lock(&self.0);
-            let ignored = signals.ignored & bit(number) != 0 && number != signal::KILL;
-            if ignored || signal::is_harmless(number) {
+            let mut signals = lock(&self.signals);
+            let ignored = signals.ignored & bit(number) != 0 && !is_imposed(number);
+            if number == signal::CONT {
+                signals.resume();
+                self.end.set_stopped(false);
+            }
+            if ignored {
+                return;
+            }
+            if signal::is_stop(number) {
+                signals.stopped = true;
+                self.end.set_stopped(true);
+            }
+            if signal::is_harmless(number) {
+                if signals.watched & bit(number) != 0 {
+                    signals.noticed |= bit(number);
+                }
                 return;
             }
             if signals.pending.is_none() || number == signal::KILL {
                 signals.pending = Some(number);
             }
+            // A signal that ends it reaches a stopped process as well.
+            signals.resume();
             signals.wait.take()
         };
         if let Some(wait) = wait {
             wait.fire();
         }
     }
+}
+
+impl Signals {
+    fn resume(&mut self) {
+        self.stopped = false;
+        fire_all(&mut self.resumes);
+    }
+}
+
+/// Whether nobody can ignore a signal: `KILL`, `STOP`.
+const fn is_imposed(number: u8) -> bool {
+    matches!(number, signal::KILL | 19)
 }
 
 const fn bit(signal: u8) -> u64 {
@@ -310,11 +349,46 @@ impl Process {
         if self.transfers.is_multiple_of(32) {
             tokio::task::yield_now().await;
         }
+        self.await_resumption().await;
+    }
+
+    /// Stands still while the process is stopped.
+    pub(crate) async fn await_resumption(&self) {
+        while let Some(wait) = self.resumption() {
+            Blocked::on(wait).await;
+        }
+    }
+
+    fn resumption(&self) -> Option<Arc<Wait>> {
+        let mut signals = lock(&self.control.signals);
+        signals.stopped.then(|| {
+            let wait = Wait::new(self.handset.scheduler(), true);
+            signals.resumes.push(Arc::clone(&wait));
+            wait
+        })
+    }
+
+    /// Wants to know of a harmless signal, or no longer.
+    pub(crate) fn watch(&mut self, number: u8, watched: bool) {
+        let mut signals = lock(&self.control.signals);
+        if watched {
+            signals.watched |= bit(number);
+        } else {
+            signals.watched &= !bit(number);
+        }
+    }
+
+    /// A harmless signal that has come and was watched for.
+    pub(crate) fn take_noticed(&mut self) -> Option<u8> {
+        let mut signals = lock(&self.control.signals);
+        let number = u8::try_from(signals.noticed.trailing_zeros()).unwrap_or(64);
+        signals.noticed &= !bit(number);
+        (number < 64).then_some(number)
     }
 
     /// Fails once a signal is pending. A long computation asks now and then.
     pub(crate) fn check(&self) -> Result<(), Stop> {
-        match lock(&self.control.0).pending {
+        match lock(&self.control.signals).pending {
             Some(signal) => Err(Stop::Killed(signal)),
             None => Ok(()),
         }
@@ -322,13 +396,13 @@ impl Process {
 
     /// Takes a pending signal that a program may handle, so that it can tidy up and go on.
     pub(crate) fn take_signal(&mut self) -> Option<u8> {
-        let mut signals = lock(&self.control.0);
+        let mut signals = lock(&self.control.signals);
         signals.pending.take_if(|number| *number != signal::KILL)
     }
 
     /// Ignores a signal, or no longer; children inherit it.
     pub(crate) fn ignore(&mut self, number: u8, ignored: bool) {
-        let mut signals = lock(&self.control.0);
+        let mut signals = lock(&self.control.signals);
         if ignored {
             signals.ignored |= bit(number);
         } else {
@@ -338,11 +412,11 @@ impl Process {
 
     /// Whether a signal is ignored.
     pub(crate) fn ignores(&self, number: u8) -> bool {
-        lock(&self.control.0).ignored & bit(number) != 0
+        lock(&self.control.signals).ignored & bit(number) != 0
     }
 
     pub(super) fn ignored(&self) -> u64 {
-        lock(&self.control.0).ignored
+        lock(&self.control.signals).ignored
     }
 
     /// A path as this process means it.
@@ -379,9 +453,10 @@ impl Process {
         mut attempt: impl FnMut(&Arc<Wait>) -> Option<T>,
     ) -> Result<T, Stop> {
         loop {
+            self.await_resumption().await;
             let wait = Wait::new(self.handset.scheduler(), true);
             {
-                let mut signals = lock(&self.control.0);
+                let mut signals = lock(&self.control.signals);
                 if let Some(signal) = signals.pending {
                     return Err(Stop::Killed(signal));
                 }
@@ -389,7 +464,7 @@ impl Process {
             }
             let done = attempt(&wait);
             if let Some(done) = done {
-                lock(&self.control.0).wait = None;
+                lock(&self.control.signals).wait = None;
                 wait.give_up();
                 return Ok(done);
             }

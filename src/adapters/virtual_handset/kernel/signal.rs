@@ -10,6 +10,12 @@ pub(crate) const QUIT: u8 = 3;
 pub(crate) const KILL: u8 = 9;
 /// A pipe without a reader.
 pub(crate) const PIPE: u8 = 13;
+/// Goes on after a stop.
+pub(crate) const CONT: u8 = 18;
+/// Stop (Ctrl-Z).
+pub(crate) const TSTP: u8 = 20;
+/// The window's size has changed.
+pub(crate) const WINCH: u8 = 28;
 /// Terminate.
 pub(crate) const TERM: u8 = 15;
 
@@ -34,6 +40,9 @@ const NAMES: &[(u8, &str)] = &[
     (18, "CONT"),
     (19, "STOP"),
     (20, "TSTP"),
+    (21, "TTIN"),
+    (22, "TTOU"),
+    (28, "WINCH"),
 ];
 
 /// A signal by number or name, `SIG` optional.
@@ -49,9 +58,14 @@ pub(crate) fn parse(text: &str) -> Option<u8> {
         .map(|(number, _)| *number)
 }
 
+/// Whether the default action stops the process until it is told to go on.
+pub(crate) const fn is_stop(signal: u8) -> bool {
+    matches!(signal, 19..=22)
+}
+
 /// Whether the default action leaves the process running.
 pub(crate) const fn is_harmless(signal: u8) -> bool {
-    matches!(signal, 0 | 17 | 18 | 19 | 20)
+    matches!(signal, 0 | 17..=22 | 23 | 28)
 }
 
 /// How a process ended.

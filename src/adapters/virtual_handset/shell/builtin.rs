@@ -11,12 +11,12 @@ use crate::adapters::virtual_handset::kernel::signal;
 use crate::ports::BoxFuture;
 use std::fmt::Write;
 
-/// All builtins, for `type` and `command -v`.
-const NAMES: &[&str] = &[
-    ".", ":", "[", "alias", "break", "builtin", "cd", "chdir", "command", "continue", "echo",
-    "eval", "exec", "exit", "export", "false", "getopts", "jobs", "kill", "let", "local", "print",
-    "printf", "pwd", "read", "readonly", "return", "set", "shift", "source", "test", "times",
-    "trap", "true", "type", "typeset", "ulimit", "umask", "unset", "wait", "whence",
+/// All builtins, for `type`, `command -v` and completion.
+pub(super) const NAMES: &[&str] = &[
+    ".", ":", "[", "alias", "bg", "break", "builtin", "cd", "chdir", "command", "continue", "echo",
+    "eval", "exec", "exit", "export", "false", "fg", "getopts", "jobs", "kill", "let", "local",
+    "print", "printf", "pwd", "read", "readonly", "return", "set", "shift", "source", "test",
+    "times", "trap", "true", "type", "typeset", "ulimit", "umask", "unset", "wait", "whence",
 ];
 
 /// Words of the grammar.
@@ -37,7 +37,9 @@ impl Shell<'_> {
                 return None;
             }
             Some(match name.as_str() {
-                ":" | "true" | "alias" | "times" | "ulimit" | "jobs" => Ok(0),
+                ":" | "true" | "alias" | "times" | "ulimit" => Ok(0),
+                "jobs" => self.jobs().await,
+                "fg" | "bg" => self.resume(name, rest).await,
                 "false" => Ok(1),
                 "break" | "continue" => self.leave_loop(name, rest).await,
                 "builtin" | "command" => self.command_builtin(rest).await,
@@ -137,6 +139,9 @@ impl Shell<'_> {
                 Err(_) => return Err(self.fail(&format!("{name}: bad number: {text}"), 1).await),
             },
         };
+        if name == "exit" && self.stays_for_jobs().await? {
+            return Ok(0);
+        }
         Err(if name == "exit" {
             Flow::Exit(code)
         } else {
@@ -285,6 +290,9 @@ impl Shell<'_> {
             }
             self.process
                 .ignore(number, !resets && action.is_empty() && number != 0);
+            if signal::is_harmless(number) {
+                self.process.watch(number, !resets && !action.is_empty());
+            }
         }
         Ok(0)
     }
@@ -299,7 +307,7 @@ impl Shell<'_> {
         let mut code = 0;
         for text in arguments {
             let pid = match text.strip_prefix('%') {
-                Some(_) => self.state.background,
+                Some(_) => self.job_leader(text).or(self.state.background),
                 None => text.parse().ok(),
             };
             let child = self
@@ -358,6 +366,18 @@ impl Shell<'_> {
         }
         let mut code = 0;
         for text in rest {
+            if let Some(leader) = text.strip_prefix('%').and_then(|_| self.job_leader(text)) {
+                let kill = |group, number| {
+                    let handset = &self.process.handset;
+                    handset.with(|world| world.processes.kill_group(group, number));
+                };
+                kill(leader, number);
+                // What is stopped must run to die.
+                if matches!(number, signal::TERM | signal::HUP) {
+                    kill(leader, signal::CONT);
+                }
+                continue;
+            }
             let pid = match text.strip_prefix('%') {
                 Some(_) => self.state.background,
                 None => text.parse().ok(),

@@ -104,6 +104,11 @@ impl Shell<'_> {
             Err(Flow::Stop(Stop::Killed(signal))) => self.trapped(signal).await?,
             other => other?,
         };
+        while let Some(number) = self.process.take_noticed() {
+            if let Some(action) = self.state.traps.get(&number).cloned() {
+                self.evaluate(&action).await?;
+            }
+        }
         let status = if pipeline.negated {
             u8::from(status == 0)
         } else {
@@ -120,7 +125,8 @@ impl Shell<'_> {
     pub(super) async fn trapped(&mut self, signal: u8) -> Result<u8, Flow> {
         if self.state.options.interactive && signal == signal::INT {
             self.process.take_signal();
-            return Ok(130);
+            self.process.complain("\n").await?;
+            return Err(Flow::Fail(130));
         }
         let Some(action) = self.state.traps.get(&signal).cloned() else {
             return Err(Flow::Stop(Stop::Killed(signal)));
@@ -148,6 +154,9 @@ impl Shell<'_> {
             _ => Job::Item(item),
         };
         let child = self.start(job, descriptors).await?;
+        if self.state.options.interactive {
+            self.keep_background(child.clone()).await?;
+        }
         self.state.background = Some(child.pid);
         self.state.children.retain(|child| child.status().is_none());
         self.state.children.push(child);
@@ -159,6 +168,29 @@ impl Shell<'_> {
         if let [command] = pipeline.commands.as_slice() {
             return self.command(command).await;
         }
+        self.state.pipeline_group = None;
+        let started = self.start_pipeline(pipeline).await;
+        self.state.pipeline_group = None;
+        let children = started?;
+        let mut statuses = Vec::new();
+        if self.state.options.interactive {
+            statuses = self.await_foreground(&children).await?;
+        } else {
+            for child in &children {
+                statuses.push(self.await_child(child).await?);
+            }
+        }
+        let mut status = 0;
+        for code in statuses.into_iter().map(Status::code) {
+            if code != 0 || !self.state.options.pipe_fail {
+                status = code;
+            }
+        }
+        Ok(status)
+    }
+
+    /// Starts a process for each command, joined by pipes.
+    async fn start_pipeline(&mut self, pipeline: &Pipeline) -> Result<Vec<Child>, Flow> {
         let mut children = Vec::new();
         let mut input: Option<Descriptor> = None;
         for (index, command) in pipeline.commands.iter().enumerate() {
@@ -172,20 +204,19 @@ impl Shell<'_> {
                 input = Some(Descriptor::Reader(Arc::new(reader)));
             }
             let job = Job::Command(Arc::clone(command));
-            children.push(self.start(job, descriptors).await?);
+            let child = self.start(job, descriptors).await?;
+            self.state.pipeline_group.get_or_insert(child.pid);
+            children.push(child);
         }
-        let mut status = 0;
-        for child in &children {
-            let code = self.await_child(child).await?.code();
-            if code != 0 || !self.state.options.pipe_fail {
-                status = code;
-            }
-        }
-        Ok(status)
+        Ok(children)
     }
 
     /// Waits for a foreground child; traps of signals that come meanwhile run after it.
     pub(super) async fn await_child(&mut self, child: &Child) -> Result<Status, Flow> {
+        if self.state.options.interactive {
+            let statuses = self.await_foreground(std::slice::from_ref(child)).await?;
+            return Ok(statuses.last().copied().unwrap_or(Status::Exited(0)));
+        }
         let mut come = Vec::new();
         let status = loop {
             match self.process.wait(child).await {
@@ -379,17 +410,23 @@ impl Shell<'_> {
     fn launch(&self, job: Job, descriptors: Descriptors) -> Result<Child, FileError> {
         let mut state = self.state.clone();
         state.children.clear();
+        state.jobs.clear();
+        state.history.clear();
         state.traps.retain(|_, action| action.is_empty());
         state.loops = 0;
         state.options.interactive = false;
         let body: Body = Box::new(move |process| Box::pin(subshell(process, state, job)));
         let mut launch = Launch::child_of(self.process, self.process.arguments.clone());
         launch.descriptors = descriptors;
+        if self.state.options.interactive {
+            launch.group = self.state.pipeline_group;
+        }
         self.process.handset.launch(launch, body)
     }
 
     /// What a shell's end makes of how its script ended; runs the trap for the end.
     pub(super) async fn finish(&mut self, ended: Result<u8, Flow>) -> Result<u8, Stop> {
+        self.abandon_jobs();
         let mut ended = ended;
         if let Err(Flow::Stop(stop)) = ended {
             return Err(stop);

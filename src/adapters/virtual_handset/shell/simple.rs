@@ -190,6 +190,9 @@ impl Shell<'_> {
         }
         let mut launch = Launch::child_of(self.process, arguments);
         launch.environment = environment;
+        if self.state.options.interactive {
+            launch.group = self.state.pipeline_group;
+        }
         match self.process.handset.launch(launch, body_of(program)) {
             Ok(child) => Ok(self.await_child(&child).await?.code()),
             Err(_) => Err(self.fail("can't fork - try again", 1).await),

@@ -1,5 +1,6 @@
 //! `Shell`: a process that runs scripts, and what it remembers between commands.
 
+use super::job::Job;
 use super::syntax::Command;
 use super::variables::Variables;
 use crate::adapters::virtual_handset::firmware::model::Userland;
@@ -33,6 +34,16 @@ pub(crate) struct State {
     pub(crate) background: Option<u32>,
     /// Children of this very shell that were not waited for.
     pub(crate) children: Vec<Child>,
+    /// What a person has stopped or put into the background.
+    pub(crate) jobs: Vec<Job>,
+    /// Whether a person has been warned of stopped jobs.
+    pub(crate) warned: bool,
+    /// The group that the pipeline being started runs in, once it has one.
+    pub(crate) pipeline_group: Option<u32>,
+    /// The command that was typed last.
+    pub(crate) typed: String,
+    /// The commands that were typed before.
+    pub(crate) history: Vec<String>,
     pub(crate) options: Options,
     /// Commands to run on a signal, or (0) at the end.
     pub(crate) traps: BTreeMap<u8, String>,
@@ -140,6 +151,11 @@ impl<'p> Shell<'p> {
             shell_pid: process.pid,
             background: None,
             children: Vec::new(),
+            jobs: Vec::new(),
+            warned: false,
+            pipeline_group: None,
+            typed: String::new(),
+            history: Vec::new(),
             options: Options::default(),
             traps: BTreeMap::new(),
             depth: 0,

@@ -46,7 +46,9 @@ impl Variables {
             variables.map.insert(name.clone(), variable);
         }
         for (name, value) in [
+            ("COLUMNS", "80".to_owned()),
             ("IFS", " \t\n".to_owned()),
+            ("LINES", "24".to_owned()),
             ("OPTIND", "1".to_owned()),
             ("PPID", process.parent.to_string()),
             (

@@ -2,7 +2,7 @@
 
 use super::{
     copy, digest, dump, file, find, grep, head, identity, job, list, netcat, owner, path,
-    process_list, sed, sort, storage, text, time, xargs,
+    process_list, sed, sort, storage, stty, text, time, xargs,
 };
 use crate::adapters::virtual_handset::kernel::process::Program;
 
@@ -80,7 +80,7 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("sleep", |p| Box::pin(time::sleep(p))),
     ("sort", |p| Box::pin(sort::sort(p))),
     ("stat", |p| Box::pin(list::stat(p))),
-    ("stty", |p| Box::pin(identity::stty(p))),
+    ("stty", |p| Box::pin(stty::stty(p))),
     ("sync", |p| Box::pin(job::yes_indeed(p))),
     ("tac", |p| Box::pin(text::tac(p))),
     ("tail", |p| Box::pin(text::tail(p))),

@@ -1,8 +1,8 @@
-//! Who and what: `id`, `whoami`, `groups`, `uname`, `hostname`, `nproc`, `getenforce`, `setenforce`, `tty`, `stty`, `dmesg`.
+//! Who and what: `id`, `whoami`, `groups`, `uname`, `hostname`, `nproc`, `getenforce`, `setenforce`, `tty`, `dmesg`.
 
 use super::super::support::options;
 use crate::adapters::virtual_handset::kernel::proc;
-use crate::adapters::virtual_handset::kernel::process::{INPUT, OUTPUT, Process, Stop};
+use crate::adapters::virtual_handset::kernel::process::{INPUT, Process, Stop};
 use crate::adapters::virtual_handset::kernel::user::{User, id_of, name_of};
 use std::fmt::Write;
 
@@ -154,30 +154,6 @@ pub(super) async fn tty(process: &mut Process) -> Result<u8, Stop> {
     }
     process.print("not a tty\n").await?;
     Ok(1)
-}
-
-/// `stty [raw | -raw | sane | -onlcr | -echo …]`: raw or cooked, nothing between.
-pub(super) async fn stty(process: &mut Process) -> Result<u8, Stop> {
-    let terminal = [INPUT, OUTPUT]
-        .into_iter()
-        .find_map(|number| process.descriptors.get(&number)?.terminal().cloned());
-    let Some(terminal) = terminal else {
-        return process.refuse("Not a tty", 1).await;
-    };
-    for word in process.arguments.iter().skip(1) {
-        match word.as_str() {
-            "raw" | "-onlcr" | "-opost" => terminal.set_raw(true),
-            "-raw" | "sane" | "cooked" | "onlcr" | "opost" => terminal.set_raw(false),
-            _ => {}
-        }
-    }
-    if process.arguments.len() < 2 {
-        let mode = if terminal.is_raw() { "raw" } else { "-raw" };
-        process
-            .print(format!("speed 38400 baud; line = 0;\n{mode}\n"))
-            .await?;
-    }
-    Ok(0)
 }
 
 /// `dmesg`: the simulated kernel says nothing, and not to everybody.

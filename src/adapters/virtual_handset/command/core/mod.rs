@@ -18,6 +18,7 @@ mod process_list;
 mod sed;
 mod sort;
 mod storage;
+mod stty;
 pub(crate) mod su;
 mod text;
 mod time;
