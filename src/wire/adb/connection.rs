@@ -427,7 +427,7 @@ impl Connection {
         }
         let limit = usize::try_from(self.config.max_payload).unwrap_or(usize::MAX);
         if !stream.received(packet.payload.len(), limit) {
-            return Err(ConnectionError::Overrun);
+            return self.overrun(id, remote);
         }
         let stream = StreamId(id);
         if packet.payload.is_empty() {
@@ -436,6 +436,17 @@ impl Connection {
             let bytes = packet.payload;
             self.events.push_back(Event::Received { stream, bytes });
         }
+        Ok(())
+    }
+
+    /// An adb server whose client hangs up sends all that the client had written, acknowledged or
+    /// not (AOSP 36, `sockets.cpp`: a hang-up counts as readable), so that a handset gives up the
+    /// stream. A host that would, might take cut output for whole: it gives up the connection.
+    fn overrun(&mut self, id: u32, remote: u32) -> Result<(), ConnectionError> {
+        if let Side::Host { .. } = self.config.side {
+            return Err(ConnectionError::Overrun);
+        }
+        self.handle_close(&Packet::bare(Command::Close, remote, id));
         Ok(())
     }
 
@@ -780,8 +791,10 @@ mod tests {
         for _ in 0..3 {
             device.handle_packet(write(4096)).unwrap();
         }
-        let one_more = device.handle_packet(write(4096 - (4096 * 4 - 2500 - 10_000) + 1));
-        assert_eq!(one_more, Err(ConnectionError::Overrun));
+        let one_more = write(4096 - (4096 * 4 - 2500 - 10_000) + 1);
+        device.handle_packet(one_more).unwrap();
+        assert_eq!(packets(&mut device), [Packet::bare(Command::Close, 1, 1)]);
+        assert_eq!(device.stream_count(), 0);
     }
 
     #[test]
@@ -991,8 +1004,8 @@ mod tests {
             &[write(4097)],
             ConnectionError::PayloadTooLong { len, limit },
         );
-        check(&vec![write(4096); 3], ConnectionError::Overrun);
-        check(&vec![write(1); 9], ConnectionError::Overrun);
+        check(&vec![write(4096); 129], ConnectionError::Overrun);
+        check(&vec![write(1); 257], ConnectionError::Overrun);
         let packets = 50;
         check(
             &vec![Packet::bare(Command::Okay, 9, 99); 51],

@@ -3,8 +3,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// `WRTE` packets a peer may have sent without an `OKAY`, without delayed ack. AOSP sends one.
-const MAX_UNCONSUMED_PACKETS: usize = 8;
+/// `WRTE` packets a peer may have sent without an `OKAY`, without delayed ack. AOSP sends one, and
+/// when the far end of its socket hangs up, at once all that is left in it: `MAX_UNCONSUMED` bytes
+/// are more than twice what Linux keeps for a pair of sockets.
+const MAX_UNCONSUMED_PACKETS: usize = 256;
+const MAX_UNCONSUMED: usize = 512 * 1024;
 
 /// What a stream waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +127,8 @@ impl Debt {
             Self::Turn { bytes, packets } => {
                 *bytes = bytes.saturating_add(len);
                 *packets += 1;
-                *packets <= MAX_UNCONSUMED_PACKETS && *bytes <= max_payload.saturating_mul(2)
+                let limit = max_payload.saturating_mul(2).max(MAX_UNCONSUMED);
+                *packets <= MAX_UNCONSUMED_PACKETS && *bytes <= limit
             }
             Self::Window { size, held, .. } => {
                 *held = held.saturating_add(len);
