@@ -46,7 +46,7 @@ impl FsStore {
     }
 
     /// The full path of `name`, none of whose folders leads out of the store.
-    fn resolve(&self, name: &str) -> Result<PathBuf, StoreError> {
+    pub(super) fn resolve(&self, name: &str) -> Result<PathBuf, StoreError> {
         check_name(name)?;
         let mut path = self.root.clone();
         for part in name.split('/') {
@@ -208,7 +208,7 @@ fn check_name(name: &str) -> Result<(), StoreError> {
     })
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -216,7 +216,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes a folder and those above it, each lasting through a power cut.
-fn make_folder(folder: &Path) -> Result<(), StoreError> {
+pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -240,7 +240,7 @@ fn make_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// A file in `folder` that has no name of its own yet, and is removed if it never gets one.
-fn unfinished(folder: &Path) -> Result<tempfile::NamedTempFile, StoreError> {
+pub(super) fn unfinished(folder: &Path) -> Result<tempfile::NamedTempFile, StoreError> {
     tempfile::Builder::new()
         .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(MODE))
@@ -249,13 +249,13 @@ fn unfinished(folder: &Path) -> Result<tempfile::NamedTempFile, StoreError> {
 }
 
 /// Makes the names in `folder` last through a power cut.
-fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|source| failed("sync", folder, source))
 }
 
-fn failed(action: &'static str, path: &Path, source: io::Error) -> StoreError {
+pub(super) fn failed(action: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io {
         action,
         path: path.to_owned(),

@@ -6,6 +6,7 @@ pub mod adb_server;
 pub mod fault_injector;
 pub mod fs_store;
 pub mod functionfs;
+pub mod fs_tree;
 pub mod in_process;
 pub mod replay;
 pub mod still_clock;

@@ -6,6 +6,7 @@ pub mod lister;
 pub mod signer;
 pub mod store;
 pub mod transport;
+pub mod tree;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -2,10 +2,15 @@
 
 use crate::bench::{Bench, Check, MTIME, always, check, noise, with};
 use data_encoding::HEXLOWER;
-use phonehome::engine::service::sync::{self, Limits, SyncError};
+use phonehome::adapters::fs_tree::FsTree;
+use phonehome::engine::service::sync::{self, Limits, Manner, SyncError};
+use phonehome::engine::service::tree::{self, TreeError};
 use phonehome::wire::adb::compression::Compression;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) const CHECKS: &[Check] = &[
     check!(always, files_of_every_size_cross_whole),
@@ -17,6 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check!(always, names_are_any_text),
     check!(always, large_folders_are_listed_whole),
     check!(always, a_refusal_has_the_handsets_words),
+    check!(always, folders_cross_both_ways),
 ];
 
 fn compressed(bench: &Bench) -> Result<(), &'static str> {
@@ -197,4 +203,75 @@ async fn a_refusal_has_the_handsets_words(bench: Bench) {
         panic!("{error:?}");
     };
     assert!(reason.contains("Is a directory"), "{reason}");
+}
+
+async fn folders_cross_both_ways(bench: Bench) {
+    let here = tempfile::tempdir().unwrap();
+    let at = |name: &str| here.path().join(name);
+    let large = noise(150_000);
+    for (name, content) in [
+        ("out/a/b/c/deep", &b"deep"[..]),
+        ("out/a/ünï 漢", b"unicode"),
+        ("out/large", &large),
+        ("out/none", b""),
+    ] {
+        fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+        fs::write(at(name), content).unwrap();
+    }
+    fs::create_dir_all(at("out/empty/folder")).unwrap();
+    symlink("a/b/c/deep", at("out/link")).unwrap();
+    symlink("a", at("out/folder-link")).unwrap();
+    symlink("nowhere", at("out/broken-link")).unwrap();
+    let early = UNIX_EPOCH + Duration::from_secs(1_234_567_890);
+    File::open(at("out/large"))
+        .unwrap()
+        .set_modified(early)
+        .unwrap();
+
+    let (transport, clock) = (&*bench.transport, &*bench.clock);
+    let there = bench.path("tree");
+    let tree = FsTree::new(here.path().to_owned());
+    let manner = Manner {
+        compression: Compression::Zstd,
+        ..Manner::default()
+    };
+    let mut told = 0;
+    let mut progress = |bytes| told = bytes;
+    let pushing = tree::push(
+        transport,
+        clock,
+        &tree,
+        "out",
+        &there,
+        manner,
+        &mut progress,
+    );
+    let pushed = pushing.await.unwrap();
+    assert_eq!(pushed.problems, []);
+    assert_eq!((pushed.files, pushed.links, pushed.folders), (4, 3, 6));
+    assert_eq!((pushed.bytes, told), (150_011, 150_011));
+    let linked = stat(&bench, &format!("{there}/link")).await.unwrap();
+    assert_eq!(linked.mode & 0o170_000, 0o120_000);
+
+    let mut quiet = |_| {};
+    let pulling = tree::pull(transport, clock, &there, &tree, "in", manner, &mut quiet);
+    let pulled = pulling.await.unwrap();
+    // Links to files come as files; those to folders and to nothing are told.
+    let mut left_out: Vec<String> = pulled.problems.iter().map(|p| p.path.clone()).collect();
+    left_out.sort();
+    let links = ["broken-link", "folder-link"].map(|name| format!("{there}/{name}"));
+    assert_eq!(left_out, links);
+    assert_eq!((pulled.files, pulled.folders), (5, 6));
+    assert_eq!(fs::read(at("in/a/b/c/deep")).unwrap(), b"deep");
+    assert_eq!(fs::read(at("in/a/ünï 漢")).unwrap(), b"unicode");
+    assert_eq!(fs::read(at("in/link")).unwrap(), b"deep");
+    assert!(fs::read(at("in/large")).unwrap() == large);
+    assert_eq!(fs::read(at("in/none")).unwrap(), b"");
+    assert!(at("in/empty/folder").is_dir());
+    assert!(!at("in/folder-link").exists() && !at("in/broken-link").exists());
+    let time = fs::metadata(at("in/large")).unwrap().modified().unwrap();
+    assert_eq!(time, early);
+    let nothing = format!("{there}/nothing");
+    let pulling = tree::pull(transport, clock, &nothing, &tree, "x", manner, &mut quiet);
+    assert!(matches!(pulling.await, Err(TreeError::NothingThere { .. })));
 }

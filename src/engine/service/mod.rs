@@ -2,3 +2,4 @@
 
 pub mod shell;
 pub mod sync;
+pub mod tree;

@@ -66,6 +66,11 @@ const DRY_RUN_FEATURE: &str = "sendrecv_v2_dry_run_send";
 /// Errnos that mean: nothing there, or nothing that adbd may see.
 const NOTHING_THERE: [u32; 3] = [2, 13, 20];
 
+/// The kind in `st_mode`, and two of its values.
+const KIND: u32 = 0o170_000;
+const FILE: u32 = 0o100_000;
+const LINK: u32 = 0o120_000;
+
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stat {
@@ -190,12 +195,45 @@ pub async fn stat(
     path: &str,
     limits: Limits,
 ) -> Result<Option<Stat>, SyncError> {
+    look(transport, clock, path, false, limits).await
+}
+
+/// The same of what a link leads to. A handset without `stat_v2` tells a link to a folder from one
+/// to anything else, which counts as a file.
+pub async fn stat_followed(
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    path: &str,
+    limits: Limits,
+) -> Result<Option<Stat>, SyncError> {
+    let found = look(transport, clock, path, true, limits).await?;
+    let is_link = found.is_some_and(|stat| stat.mode & KIND == LINK);
+    if !is_link {
+        return Ok(found);
+    }
+    // With a `/` behind it the path leads through the link.
+    let folder = format!("{path}/");
+    let behind = look(transport, clock, &folder, true, limits).await?;
+    let as_file = |stat: Stat| Stat {
+        mode: FILE | (stat.mode & !KIND),
+        ..stat
+    };
+    Ok(behind.or_else(|| found.map(as_file)))
+}
+
+async fn look(
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    path: &str,
+    follow: bool,
+    limits: Limits,
+) -> Result<Option<Stat>, SyncError> {
     let has_v2 = transport.banner().has("stat_v2");
     let path_owned = path.to_owned();
     let request = if has_v2 {
         Request::StatV2 {
             path: path_owned,
-            follow: false,
+            follow,
         }
     } else {
         Request::Stat { path: path_owned }
