@@ -1,11 +1,6 @@
 //! `FsTree`: a folder that files are copied into or out of, with the care of `FsStore`: whole files,
 //! and no way out of the folder.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the folder that others are told to use"
-)]
-
 use crate::adapters::fs_store::{FsStore, failed, folder_of, make_folder, sync_folder, unfinished};
 use crate::ports::store::{Store, StoreError};
 use crate::ports::tree::{NewFile, Tree, TreeEntry, TreeKind};

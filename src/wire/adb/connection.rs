@@ -427,7 +427,13 @@ impl Connection {
         }
         let limit = usize::try_from(self.config.max_payload).unwrap_or(usize::MAX);
         if !stream.received(packet.payload.len(), limit) {
-            return self.overrun(id, remote);
+            // A handset gives up the stream: an adb server whose client hangs up sends all that is
+            // left. A host might take cut output for whole.
+            if let Side::Host { .. } = self.config.side {
+                return Err(ConnectionError::Overrun);
+            }
+            self.handle_close(&Packet::bare(Command::Close, remote, id));
+            return Ok(());
         }
         let stream = StreamId(id);
         if packet.payload.is_empty() {
@@ -436,17 +442,6 @@ impl Connection {
             let bytes = packet.payload;
             self.events.push_back(Event::Received { stream, bytes });
         }
-        Ok(())
-    }
-
-    /// An adb server whose client hangs up sends all that the client had written, acknowledged or
-    /// not (AOSP 36, `sockets.cpp`: a hang-up counts as readable), so that a handset gives up the
-    /// stream. A host that would, might take cut output for whole: it gives up the connection.
-    fn overrun(&mut self, id: u32, remote: u32) -> Result<(), ConnectionError> {
-        if let Side::Host { .. } = self.config.side {
-            return Err(ConnectionError::Overrun);
-        }
-        self.handle_close(&Packet::bare(Command::Close, remote, id));
         Ok(())
     }
 
