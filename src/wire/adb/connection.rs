@@ -427,13 +427,10 @@ impl Connection {
         }
         let limit = usize::try_from(self.config.max_payload).unwrap_or(usize::MAX);
         if !stream.received(packet.payload.len(), limit) {
-            // A handset gives up the stream: an adb server whose client hangs up sends all that is
-            // left. A host might take cut output for whole.
-            if let Side::Host { .. } = self.config.side {
-                return Err(ConnectionError::Overrun);
-            }
+            // An adb server whose client hangs up sends all that is left: no more than a stream's end.
             self.handle_close(&Packet::bare(Command::Close, remote, id));
-            return Ok(());
+            let is_host = matches!(self.config.side, Side::Host { .. });
+            return (!is_host).then_some(()).ok_or(ConnectionError::Overrun);
         }
         let stream = StreamId(id);
         if packet.payload.is_empty() {
