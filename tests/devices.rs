@@ -11,7 +11,9 @@ mod common;
 
 use common::{Bench, Ended, VirtualProcess, free_port, skip, which};
 use phonehome::adapters::adb_server::{AdbServer, Forward, Target};
+use phonehome::adapters::handset_locks::HandsetLocks;
 use phonehome::adapters::system_clock::SystemClock;
+use phonehome::ports::lock::Locks as _;
 use phonehome::wire::adb::server::address::ServerAddress;
 use phonehome::wire::adb::server::devices::ForwardEntry;
 use phonehome::wire::adb::state::State;
@@ -569,4 +571,120 @@ fn a_server_is_reached_wherever_it_listens() {
             );
         });
     }
+}
+
+/// A scenario that is soon done.
+const SMALL: &str = "\
+schema: phonehome/scenario/1
+name: small
+summary: Nothing much.
+persona: { contacts: 1 }
+steps:
+  - add_contact: contact-1
+expect:
+  - id: stays
+    never_sent: [contacts]
+";
+
+/// `all` is every handset that can be used; an unknown serial is told with what is there.
+#[test]
+fn handsets_are_chosen_among_those_that_are_there() {
+    let Some(adb) = which("adb") else {
+        return skip("choosing handsets", "there is no adb on this machine");
+    };
+    let bench = Bench::new();
+    let socket = any_port(&bench);
+    let server = Server { bench, adb, socket };
+    server.bench.file("small.yaml", SMALL);
+    let audit = |selector: &str| server.run(&["audit", "small.yaml", "--handset", selector]);
+
+    let nobody = audit("NOBODY");
+    nobody.expect_code(4);
+    let expected = "there is no handset `NOBODY`: USB has";
+    assert!(nobody.stdout.contains(expected), "{}", nobody.stdout);
+    let none = audit("all");
+    none.expect_code(4);
+    assert!(
+        none.stderr.contains("error: no handset can be used"),
+        "{}",
+        none.stderr
+    );
+
+    server.adb(&["start-server"]);
+    let phone = VirtualProcess::start(&server.bench, "android-14");
+    let refuses = silent(&server.bench);
+    let refuses = VirtualProcess::start(&server.bench, refuses.to_str().unwrap());
+    server.connect(&phone.address);
+    server.connect(&refuses.address);
+    let unknown = audit(&format!("server:{}9", phone.address));
+    unknown.expect_code(4);
+    let shown = unknown
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let expected = format!("did you mean `server:{}`?", phone.address);
+    assert!(shown.contains(&expected), "{shown}");
+    let unknown = server.run(&[
+        "devices",
+        "--handset",
+        &format!("server:{}9", phone.address),
+    ]);
+    unknown.expect_code(4);
+    assert!(unknown.stderr.contains(&expected), "{}", unknown.stderr);
+
+    let all = audit("all");
+    let skipped = format!(
+        "skipping `server:{}`: unauthorized: its owner",
+        refuses.address
+    );
+    assert!(all.stderr.contains(&skipped), "{}", all.stderr);
+    let record = server.bench.record();
+    let handsets = record["handsets"].as_array().unwrap();
+    assert_eq!(handsets.len(), 1, "{}", all.stdout);
+    let selector = format!("server:{}", phone.address);
+    assert_eq!(handsets[0]["selector"], selector.as_str());
+}
+
+/// Two programs do not drive one handset, whichever way it is reached.
+#[test]
+fn a_handset_that_another_program_drives_is_left_alone() {
+    let bench = Bench::new();
+    bench.file("small.yaml", SMALL);
+    std::fs::create_dir(bench.path(".android")).unwrap();
+    bench.file(".android/adbkey", include_str!("data/adb/adbkey"));
+    let phone = VirtualProcess::start(&bench, "android-14");
+    let locks = HandsetLocks::new(bench.path(".local/state/phonehome/locks"));
+    // The serial number in the firmware's file.
+    let hold = locks.hold("PH14A0C7F2", "run of another").unwrap();
+    let selector = format!("tcp:{}", phone.address);
+    let audit = || {
+        bench.run([
+            "audit",
+            "small.yaml",
+            "--handset",
+            &selector,
+            "--format",
+            "json",
+        ])
+    };
+    let ended = audit();
+    ended.expect_code(4);
+    let pid = std::process::id();
+    let expected = format!("it is driven by another program: process {pid}, run of another");
+    assert!(ended.stdout.contains(&expected), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("one that crashed holds nothing"),
+        "{}",
+        ended.stdout
+    );
+    drop(hold);
+    let ended = audit();
+    assert!(
+        !ended.stdout.contains("driven by another"),
+        "{}",
+        ended.stdout
+    );
+    let folder = bench.path(".local/state/phonehome/locks");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }

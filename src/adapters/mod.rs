@@ -7,6 +7,7 @@ pub mod fault_injector;
 pub mod fs_store;
 pub mod fs_tree;
 pub mod functionfs;
+pub mod handset_locks;
 pub mod in_process;
 pub mod replay;
 pub mod still_clock;

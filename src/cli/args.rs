@@ -1,7 +1,7 @@
 //! The command line: names are a contract.
 
 use crate::adapters::fault_injector::Fault;
-use crate::cli::selector::parse_selector;
+use crate::cli::selector::{Choice, parse_choice, parse_selector};
 use crate::ports::lister::Selector;
 use crate::scenario::permission::Permission;
 use clap::builder::PossibleValuesParser;
@@ -179,9 +179,10 @@ pub(crate) struct Virtual {
 /// Which handsets.
 #[derive(Debug, Args)]
 pub(crate) struct Handsets {
-    /// A handset: virtual:FIRMWARE, usb:SERIAL, tcp:HOST:PORT, server:SERIAL or a bare serial; repeatable
-    #[arg(long = "handset", value_name = "SEL", value_parser = parse_selector)]
-    pub(crate) selectors: Vec<Selector>,
+    /// A handset: virtual:FIRMWARE, usb:SERIAL, tcp:HOST:PORT, server:SERIAL a bare serial,
+    /// or `all` that can be used; repeatable
+    #[arg(long = "handset", value_name = "SEL", value_parser = parse_choice)]
+    pub(crate) choices: Vec<Choice>,
 }
 
 /// Where results go.

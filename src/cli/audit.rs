@@ -40,7 +40,7 @@ pub(crate) async fn audit(
         Some(path) => load::persona(path, terminal)?,
         None => Persona::default(),
     };
-    let selectors = handsets::selectors(&args.handsets, environment)?;
+    let selectors = handsets::selectors(&args.handsets, environment, terminal).await?;
     let handsets = run_handsets(&selectors, &scenarios, &toggles, &args.allow)?;
     if args.trace {
         can_be_traced(&selectors)?;
@@ -74,6 +74,7 @@ pub(crate) async fn audit(
         clock,
         runs: Arc::clone(&runs) as Arc<dyn Store>,
         goldens: Arc::new(FsStore::new(args.golden.clone())),
+        locks: handsets::locks(environment, terminal),
     };
     let cancelled = signals::cancellation(terminal, is_left(&request.id, &runs));
     let record = run(request, world, watcher, cancelled)

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 pub(crate) struct Environment {
     /// `HOME`.
     pub(crate) home: Option<PathBuf>,
+    /// Where locks are: below `XDG_STATE_HOME`, or else `~/.local/state`. Not `XDG_RUNTIME_DIR`,
+    /// which a job of cron and a person at the screen do not share.
+    pub(crate) locks: Option<PathBuf>,
     /// `ANDROID_SERIAL`: the handset when no `--handset` is given.
     pub(crate) serial: Option<String>,
     /// `ADB_SERVER_SOCKET`, or else `ANDROID_ADB_SERVER_ADDRESS` and `ANDROID_ADB_SERVER_PORT`; an
@@ -56,10 +59,16 @@ impl Environment {
             text("ANDROID_ADB_SERVER_ADDRESS").as_deref(),
             text("ANDROID_ADB_SERVER_PORT").as_deref(),
         );
+        let folder = |name: &str| {
+            let value = env::var_os(name).filter(|value| !value.is_empty());
+            value.map(PathBuf::from)
+        };
+        let home = folder("HOME");
+        let state = folder("XDG_STATE_HOME").filter(|path| path.is_absolute());
+        let state = state.or_else(|| Some(home.as_ref()?.join(".local/state")));
         Self {
-            home: env::var_os("HOME")
-                .filter(|home| !home.is_empty())
-                .map(PathBuf::from),
+            home,
+            locks: state.map(|state| state.join("phonehome/locks")),
             serial: text("ANDROID_SERIAL"),
             adb_server,
             vendor_keys: env::var_os("ADB_VENDOR_KEYS")

@@ -3,6 +3,7 @@
 use crate::adapters::adb::{HostConfig, connect};
 use crate::adapters::adb_keys::{AdbKey, load_vendor_keys};
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
+use crate::adapters::handset_locks::HandsetLocks;
 use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
 use crate::adapters::tls::HostTls;
@@ -11,15 +12,19 @@ use crate::adapters::usb;
 use crate::adapters::virtual_handset::firmware::model::Firmware;
 use crate::adapters::virtual_handset::handset::VirtualHandset;
 use crate::base::causes::causes;
+use crate::base::text::printable;
 use crate::cli::args::Handsets;
+use crate::cli::devices::usable;
 use crate::cli::environment::Environment;
 use crate::cli::error::Rejection;
 use crate::cli::firmware;
+use crate::cli::selector::Choice;
 use crate::cli::terminal::Terminal;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::link::Link;
 use crate::ports::lister::{Lister, Selector, Wanted};
+use crate::ports::lock::Locks;
 use crate::ports::signer::Signer;
 use crate::ports::transport::{Transport, TransportError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,29 +33,55 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 
-/// The selectors given, or the one that `ANDROID_SERIAL` names.
-pub(crate) fn selectors(
+/// The selectors given, or the one that `ANDROID_SERIAL` names. For `all` it is looked for every
+/// handset that can be used; those that cannot are told.
+pub(crate) async fn selectors(
     args: &Handsets,
     environment: &Environment,
-) -> Result<Vec<Selector>, Rejection> {
-    let mut selectors = args.selectors.clone();
-    if selectors.is_empty() {
-        let serial = environment.serial.clone().ok_or_else(|| {
+    terminal: Terminal,
+) -> anyhow::Result<Vec<Selector>> {
+    let mut selectors = Vec::new();
+    for choice in &args.choices {
+        match choice {
+            Choice::One(selector) => selectors.push(selector.clone()),
+            Choice::All => selectors.extend(usable(environment, terminal).await?),
+        }
+    }
+    if args.choices.is_empty() {
+        let serial = environment.serial.as_ref().ok_or_else(|| {
             Rejection::usage("no handset is named")
-                .hint("add `--handset virtual:redmi-1s-2014-08` to try it without hardware, or `--handset server:SERIAL`")
+                .hint("add `--handset virtual:redmi-1s-2014-08` to try it without hardware, or `--handset server:SERIAL`; `phonehome devices` lists what is there")
         })?;
-        selectors.push(Selector::Server(serial));
+        // As adb has it, a serial and nothing else; one on the network has its server's form.
+        let is_address = serial.contains(':');
+        let of = if is_address {
+            Selector::Server
+        } else {
+            Selector::Bare
+        };
+        selectors.push(of(serial.clone()));
     }
     let mut seen = BTreeSet::new();
     for selector in &selectors {
         // Two virtual handsets of one firmware are two handsets.
         if !seen.insert(selector) && !selector.is_virtual() {
-            return Err(Rejection::usage(format!(
-                "the handset `{selector}` is named twice"
-            )));
+            return Err(
+                Rejection::usage(format!("the handset `{selector}` is named twice")).into(),
+            );
         }
     }
     Ok(selectors)
+}
+
+/// Where handsets are locked against other programs of this user.
+pub(crate) fn locks(environment: &Environment, terminal: Terminal) -> Option<Arc<dyn Locks>> {
+    let Some(folder) = environment.locks.clone() else {
+        terminal.error(
+            "warning: without HOME, another program that drives the same handset is not noticed",
+        );
+        return None;
+    };
+    Some(Arc::new(HandsetLocks::new(folder)))
 }
 
 /// A folder name for each selector: fit for any file system, each once.
@@ -77,6 +108,9 @@ pub(crate) fn folder_names(selectors: &[Selector]) -> Vec<String> {
     };
     selectors.iter().map(name).collect()
 }
+
+/// Handsets that an error lists.
+const MAX_LISTED: usize = 20;
 
 /// How long a handset on the network may take to accept a connection.
 const DIAL_LIMIT: Duration = Duration::from_secs(10);
@@ -149,8 +183,10 @@ impl HandsetLister {
                 firmwares.insert(name.clone(), firmware::load(name, terminal)?);
             }
         }
-        let is_through_server =
-            |s: &Selector| matches!(s, Selector::Server(_) | Selector::ServerTransport(_));
+        let is_through_server = |selector: &Selector| {
+            use Selector::{Bare, Server, ServerTransport};
+            matches!(selector, Server(_) | ServerTransport(_) | Bare(_))
+        };
         let adb_server = if selectors.iter().any(is_through_server) {
             let address = environment.adb_server()?;
             Some(AdbServer::new(address, Arc::clone(&clock)))
@@ -282,6 +318,54 @@ impl HandsetLister {
         Ok(Arc::new(transport))
     }
 
+    /// Through the adb server if that has the handset: it holds its USB then. Else on USB.
+    async fn attach_bare(
+        &self,
+        serial: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Arc<dyn Transport>, TransportError> {
+        let mut known = Vec::new();
+        let mut places = Vec::new();
+        if let Some(server) = &self.adb_server {
+            match server.devices().await {
+                Ok(entries) if entries.iter().any(|entry| entry.serial == serial) => {
+                    let target = Target::Serial(serial.to_owned());
+                    return self.attach_through_server(target, wanted.selector).await;
+                }
+                Ok(entries) => {
+                    places.push(format!("the adb server at {}", server.address));
+                    known.extend(
+                        entries
+                            .into_iter()
+                            .map(|entry| format!("server:{}", entry.serial)),
+                    );
+                }
+                // None runs: then it has no handset.
+                Err(TransportError::NoServer { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        places.push("USB".to_owned());
+        let on_usb = usb::list().await.unwrap_or_default();
+        if on_usb
+            .iter()
+            .any(|handset| handset.serial.as_deref() == Some(serial))
+        {
+            return self.attach_usb(serial, wanted).await;
+        }
+        known.extend(
+            on_usb
+                .iter()
+                .map(|handset| format!("usb:{}", handset.name())),
+        );
+        let known = known.iter().take(MAX_LISTED);
+        Err(TransportError::Unknown {
+            selector: wanted.selector.to_string(),
+            place: places.join(", or "),
+            known: known.map(|name| printable(name, 80).into_owned()).collect(),
+        })
+    }
+
     async fn attach_through_server(
         &self,
         target: Target,
@@ -342,6 +426,7 @@ impl Lister for HandsetLister {
                     let target = Target::Serial(serial.clone());
                     self.attach_through_server(target, selector).await
                 }
+                Selector::Bare(serial) => self.attach_bare(serial, wanted).await,
                 Selector::ServerTransport(id) => {
                     let target = Target::TransportId(*id);
                     self.attach_through_server(target, selector).await

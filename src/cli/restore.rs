@@ -7,7 +7,7 @@ use crate::base::text::printable;
 use crate::cli::args::Restore;
 use crate::cli::environment::Environment;
 use crate::cli::exit_code::Exit;
-use crate::cli::handsets::HandsetLister;
+use crate::cli::handsets::{self, HandsetLister};
 use crate::cli::selector::parse_selector;
 use crate::cli::terminal::Terminal;
 use crate::engine::journal_file::JournalContents;
@@ -26,6 +26,11 @@ pub(crate) async fn restore(
 ) -> anyhow::Result<Exit> {
     let runs = FsStore::new(args.out.clone());
     let mut exits = Vec::new();
+    let named = if args.handsets.choices.is_empty() {
+        Vec::new()
+    } else {
+        handsets::selectors(&args.handsets, environment, terminal).await?
+    };
     // The newest journal first: it may stand on what an older one left.
     for unfinished in recovery::unfinished(&runs)?.into_iter().rev() {
         let words = unfinished.words();
@@ -46,7 +51,7 @@ pub(crate) async fn restore(
             environment,
             terminal,
         };
-        match desk.one(&name, contents, &args.handsets.selectors).await {
+        match desk.one(&name, contents, &named).await {
             Ok(exit) => exits.extend(exit),
             Err(error) => {
                 let why = format!("{name}: {error:#}");
@@ -151,6 +156,13 @@ impl Desk<'_> {
         session: &Session,
         selector: &Selector,
     ) -> anyhow::Result<Exit> {
+        let serial = session.serial().filter(|serial| *serial != "unknown");
+        let locks = handsets::locks(self.environment, self.terminal);
+        // Held until it is put back.
+        let _hold = match (&locks, serial) {
+            (Some(locks), Some(serial)) => Some(locks.hold(serial, "restore")?),
+            _ => None,
+        };
         let record = resume(self.runs, session, name, contents).await?;
         let shown = |words: &str| printable(words, 300).into_owned();
         for words in &record.restored {

@@ -6,6 +6,23 @@ use crate::ports::lister::Selector;
 const FORMS: &str =
     "`virtual:FIRMWARE`, `usb:SERIAL`, `tcp:HOST:PORT`, `server:SERIAL`, or a bare serial";
 
+/// What an operator asks for by `--handset`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// `all`: every handset that can be used.
+    All,
+    /// One handset.
+    One(Selector),
+}
+
+/// The choice that `text` spells, or one sentence on what is wrong with it.
+pub(crate) fn parse_choice(text: &str) -> Result<Choice, String> {
+    match text {
+        "all" => Ok(Choice::All),
+        text => parse_selector(text).map(Choice::One),
+    }
+}
+
 /// The selector that `text` spells, or one sentence on what is wrong with it and what would be right.
 pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
     let Some((scheme, rest)) = text.split_once(':') else {
@@ -26,10 +43,11 @@ pub(crate) fn parse_selector(text: &str) -> Result<Selector, String> {
 }
 
 fn bare(text: &str) -> Result<Selector, String> {
-    if text.is_empty() {
-        return Err(format!("empty; expected {FORMS}"));
+    match text {
+        "" => Err(format!("empty; expected {FORMS}")),
+        "all" => Err("`all` is not one handset; expected a selector of one".to_owned()),
+        serial => Ok(Selector::Bare(serial.to_owned())),
     }
-    Ok(Selector::Server(text.to_owned()))
 }
 
 fn server(rest: &str) -> Result<Selector, String> {
@@ -89,7 +107,11 @@ mod tests {
             ("server:127.0.0.1:5555", server("127.0.0.1:5555")),
             ("server:transport_id:7", Some(Selector::ServerTransport(7))),
             ("server:transport_id:x", None),
-            ("emulator-5554", server("emulator-5554")),
+            (
+                "emulator-5554",
+                Some(Selector::Bare("emulator-5554".to_owned())),
+            ),
+            ("all", None),
             ("127.0.0.1:5555", server("127.0.0.1:5555")),
             ("usb:0123", Some(Selector::Usb("0123".to_owned()))),
             ("usb:1-2.3", Some(Selector::Usb("1-2.3".to_owned()))),
@@ -101,6 +123,14 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse_selector(text).ok(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_choice_is_one_handset_or_all() {
+        assert_eq!(parse_choice("all"), Ok(Choice::All));
+        let serial = Selector::Bare("0123".to_owned());
+        assert_eq!(parse_choice("0123"), Ok(Choice::One(serial)));
+        assert!(parse_choice("virtaul:x").is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::outcome::run_record::{ErrorRecord, HandsetRecord, RestoreRecord, mask
 use crate::persona::datum::{Datum, Persona};
 use crate::persona::generate::{Request, generate};
 use crate::ports::lister::{Transcripts, Wanted};
+use crate::ports::lock::{Hold, LockError};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::state::State;
 use std::collections::BTreeSet;
@@ -80,6 +81,8 @@ impl Executor {
         let profile = facts.profile.clone().unwrap_or_default();
         self.tell(What::Attached(Box::new(facts))).await;
         self.claim(&session).await?;
+        // Held until all is done, and undone.
+        let _hold = self.hold(&session)?;
         self.refuse_unrestored(&session).await?;
         let known = identify(&session)
             .await
@@ -140,6 +143,29 @@ impl Executor {
                 self.asked.selector
             ),
             hint: Some("name each handset once, by one way to reach it".to_owned()),
+        })
+    }
+
+    /// Keeps other programs from the handset. A virtual one is inside this program, and one without a
+    /// serial number cannot be told from others.
+    fn hold(&self, session: &Session) -> Result<Option<Box<dyn Hold>>, ErrorRecord> {
+        let serial = session.serial().filter(|serial| *serial != "unknown");
+        let (Some(locks), Some(serial)) = (&self.world.locks, serial) else {
+            return Ok(None);
+        };
+        if self.asked.selector.is_virtual() {
+            return Ok(None);
+        }
+        let held = locks.hold(serial, &format!("run {}", self.request.id));
+        held.map(Some).map_err(|error| ErrorRecord {
+            message: format!(
+                "`{}` cannot be driven: {}",
+                self.asked.selector,
+                causes(&error)
+            ),
+            hint: matches!(error, LockError::Held { .. }).then(|| {
+                "wait until that program ends, or end it; one that crashed holds nothing".to_owned()
+            }),
         })
     }
 
@@ -272,7 +298,7 @@ pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
 }
 
 /// The known selector that is most like the one given, or what else can be done.
-fn near(selector: &str, known: &[String]) -> String {
+pub fn near(selector: &str, known: &[String]) -> String {
     let distance = |other: &String| strsim::damerau_levenshtein(selector, other);
     let nearest = known.iter().min_by_key(|other| distance(other));
     match nearest.filter(|nearest| distance(nearest) <= 4) {

@@ -12,6 +12,7 @@ use crate::outcome::run_record::{
 use crate::persona::datum::Persona;
 use crate::ports::clock::Clock;
 use crate::ports::lister::{Lister, Selector};
+use crate::ports::lock::Locks;
 use crate::ports::store::{Store, StoreError};
 use crate::scenario::matrix::Scenario;
 use crate::scenario::permission::Permission;
@@ -77,6 +78,9 @@ pub struct World {
     pub runs: Arc<dyn Store>,
     /// Goldens.
     pub goldens: Arc<dyn Store>,
+    /// Keeps other programs from the handsets that are driven; `None` where there is no place for
+    /// locks.
+    pub locks: Option<Arc<dyn Locks>>,
 }
 
 /// Runs everything that `request` asks for. The record is also in the run's folder, whole at any

@@ -18,6 +18,8 @@ pub enum Selector {
     /// `server:transport_id:N`: the adb server's own number of a connection, where several handsets
     /// share a serial. It means nothing once that server ends.
     ServerTransport(u64),
+    /// A bare serial: through the adb server where that has the handset, else on USB.
+    Bare(String),
     /// `virtual:FIRMWARE`: a virtual handset inside this process; a shipped name or a file.
     Virtual(String),
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Selector {
             Self::Tcp(address) => write!(f, "tcp:{address}"),
             Self::Server(serial) => write!(f, "server:{serial}"),
             Self::ServerTransport(id) => write!(f, "server:transport_id:{id}"),
+            Self::Bare(serial) => f.write_str(serial),
             Self::Virtual(firmware) => write!(f, "virtual:{firmware}"),
         }
     }

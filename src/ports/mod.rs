@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod link;
 pub mod lister;
+pub mod lock;
 pub mod signer;
 pub mod store;
 pub mod transport;

@@ -209,6 +209,6 @@ const fn place_of(selector: &Selector) -> Option<Place> {
     match selector {
         Selector::Server(_) | Selector::ServerTransport(_) => Some(Place::Server),
         Selector::Usb(_) => Some(Place::Usb),
-        Selector::Tcp(_) | Selector::Virtual(_) => None,
+        Selector::Tcp(_) | Selector::Bare(_) | Selector::Virtual(_) => None,
     }
 }

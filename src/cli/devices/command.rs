@@ -3,6 +3,7 @@
 use crate::adapters::adb_server::{AdbServer, StartError, start};
 use crate::adapters::system_clock::SystemClock;
 use crate::base::causes::causes;
+use crate::base::text::printable;
 use crate::cli::args::{Devices, ListFormat};
 use crate::cli::devices::board::{Board, Look};
 use crate::cli::devices::probe::{LIMIT, OWNER_LIMIT};
@@ -11,9 +12,11 @@ use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
 use crate::cli::handsets::{HandsetLister, Patience};
 use crate::cli::present::style;
+use crate::cli::selector::parse_selector;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
-use crate::ports::clock::{Clock, within};
+use crate::engine::executor::near;
+use crate::ports::clock::{Clock, TimedOut, within};
 use crate::ports::lister::Selector;
 use crate::report::handsets::HandsetList;
 use std::sync::Arc;
@@ -27,6 +30,9 @@ const LOOK_LIMIT: Duration = Duration::from_secs(10);
 /// Handsets that may ask their owners at the same time.
 const OWNERS: usize = 64;
 
+/// The longest line on stderr, in characters.
+const MAX_LINE: usize = 600;
+
 /// Goes to the top left of an empty screen.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
@@ -36,14 +42,12 @@ pub(crate) async fn devices(
     environment: &Environment,
     terminal: Terminal,
 ) -> anyhow::Result<Exit> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let address = environment.adb_server()?;
-    let mut server = AdbServer::new(address, Arc::clone(&clock));
-    server.timeout = LIMIT;
+    let look = look(&args.selectors, environment, terminal)?;
     if args.start_server {
-        start_server(&server, terminal).await?;
+        start_server(&look.server, terminal).await?;
     }
-    let mut board = Board::new(look(&args, server, environment, clock.clone(), terminal)?);
+    let clock = Arc::clone(&look.clock);
+    let mut board = Board::new(look);
     let shown = |list: &HandsetList| -> anyhow::Result<()> {
         let text = match (args.format, args.watch) {
             (ListFormat::Human, _) => list.human(terminal.width, &style(terminal.color)),
@@ -61,20 +65,60 @@ pub(crate) async fn devices(
             watched = watch(&mut board, shown) => return watched.map(|()| Exit::Pass),
         }
     }
+    let looked = tokio::select! {
+        biased;
+        () = signals::interrupted() => return Ok(Exit::Cancelled),
+        looked = settle(&mut board, &*clock) => looked,
+    };
+    let list = board.list();
+    shown(&list)?;
+    looked?;
+    Ok(exit(&args.selectors, &list, terminal))
+}
+
+/// Every handset that can be used, by its best selector; the others are told.
+pub(crate) async fn usable(
+    environment: &Environment,
+    terminal: Terminal,
+) -> anyhow::Result<Vec<Selector>> {
+    let look = look(&[], environment, terminal)?;
+    let clock = Arc::clone(&look.clock);
+    let mut board = Board::new(look);
+    // What has not answered by then cannot be used.
+    let _ = settle(&mut board, &*clock).await;
+    let mut selectors = Vec::new();
+    for handset in board.list().handsets {
+        if handset.usable {
+            selectors.push(parse_selector(&handset.selector).map_err(Rejection::failure)?);
+            continue;
+        }
+        let reason = handset
+            .transports
+            .first()
+            .and_then(|way| way.reason.clone());
+        let reason = reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
+        let line = format!("skipping `{}`: {}{reason}", handset.selector, handset.state);
+        terminal.error(&printable(&line, MAX_LINE));
+    }
+    if selectors.is_empty() {
+        let hint = "`phonehome devices` says where it was looked, and what can be done";
+        return Err(Rejection::failure("no handset can be used")
+            .hint(hint)
+            .into());
+    }
+    Ok(selectors)
+}
+
+/// Waits until every place and every handset has answered, or has been given up.
+async fn settle(board: &mut Board, clock: &dyn Clock) -> Result<(), TimedOut> {
     let settled = async {
         while !board.is_settled() {
             board.next().await;
         }
     };
-    let looked = tokio::select! {
-        biased;
-        () = signals::interrupted() => return Ok(Exit::Cancelled),
-        looked = within(&*clock, LOOK_LIMIT, "the handsets", settled) => looked,
-    };
-    let list = board.list();
-    shown(&list)?;
-    looked?;
-    Ok(exit(&args.selectors, &list))
+    within(clock, LOOK_LIMIT, "the handsets", settled).await
 }
 
 /// Starts an adb server where none answers.
@@ -96,13 +140,14 @@ async fn start_server(server: &AdbServer, terminal: Terminal) -> Result<(), Reje
 }
 
 fn look(
-    args: &Devices,
-    server: AdbServer,
+    named: &[Selector],
     environment: &Environment,
-    clock: Arc<dyn Clock>,
     terminal: Terminal,
 ) -> Result<Look, Rejection> {
-    if let Some(selector) = args.selectors.iter().find(|selector| selector.is_virtual()) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let mut server = AdbServer::new(environment.adb_server()?, Arc::clone(&clock));
+    server.timeout = LIMIT;
+    if let Some(selector) = named.iter().find(|selector| selector.is_virtual()) {
         let message =
             format!("`{selector}` is no handset to look for: it begins with the run that names it");
         let hint = "`phonehome virtual FIRMWARE` makes one that can be reached by `tcp:`";
@@ -132,7 +177,7 @@ fn look(
         lister: Arc::new(lister),
         clock,
         server,
-        named: args.selectors.iter().filter(is_address).cloned().collect(),
+        named: named.iter().filter(is_address).cloned().collect(),
         owner_wanted,
     })
 }
@@ -156,16 +201,26 @@ async fn watch(
 }
 
 /// A handset that the operator named and that cannot be used is a failure; an empty list is none.
-fn exit(named: &[Selector], list: &HandsetList) -> Exit {
-    let is_usable = |selector: &Selector| {
-        let name = selector.to_string();
-        let ways = list.handsets.iter().flat_map(|handset| &handset.transports);
-        ways.filter(|way| way.selector == name)
-            .any(|way| way.usable)
-    };
-    if named.iter().all(is_usable) {
-        Exit::Pass
-    } else {
-        Exit::Failure
+fn exit(named: &[Selector], list: &HandsetList, terminal: Terminal) -> Exit {
+    let ways = || list.handsets.iter().flat_map(|handset| &handset.transports);
+    let mut exit = Exit::Pass;
+    for selector in named {
+        let names = match selector {
+            Selector::Bare(serial) => [format!("usb:{serial}"), format!("server:{serial}")],
+            selector => [selector.to_string(), String::new()],
+        };
+        let mut found = ways()
+            .filter(|way| names.contains(&way.selector))
+            .peekable();
+        if found.peek().is_none() {
+            let known: Vec<String> = ways().map(|way| way.selector.clone()).collect();
+            terminal.error(&format!("error: there is no handset `{selector}`"));
+            let hint = near(&selector.to_string(), &known);
+            terminal.error(&printable(&format!("hint: {hint}"), MAX_LINE));
+        }
+        if !found.any(|way| way.usable) {
+            exit = Exit::Failure;
+        }
     }
+    exit
 }

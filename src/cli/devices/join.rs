@@ -66,7 +66,8 @@ fn kind(known: &Known<'_>) -> &'static str {
         Selector::Server(_) | Selector::ServerTransport(_) => "server",
         Selector::Usb(_) => "usb",
         Selector::Tcp(_) => "tcp",
-        Selector::Virtual(_) => "virtual",
+        // Never listed: what they name is.
+        Selector::Bare(_) | Selector::Virtual(_) => "other",
     }
 }
 

@@ -9,4 +9,4 @@ mod probe;
 mod sighting;
 mod source;
 
-pub(crate) use command::devices;
+pub(crate) use command::{devices, usable};
