@@ -20,6 +20,11 @@ impl MemoryStore {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// A store of its own with the same files.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.all())))
+    }
+
     /// Every file.
     pub(crate) fn all(&self) -> BTreeMap<String, Vec<u8>> {
         let files = self.0.lock().expect("no test panics while it holds this");

@@ -7,7 +7,9 @@
 )]
 #![expect(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod lab;
 pub(crate) mod memory_store;
+pub(crate) mod simulated_clock;
 pub(crate) mod stock_adb;
 
 use phonehome::adapters::adb::{HostConfig, connect};

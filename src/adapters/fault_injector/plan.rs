@@ -162,6 +162,16 @@ impl Faults {
         self.lock().happened.clone()
     }
 
+    /// Messages of a direction so far, over all connections.
+    #[must_use]
+    pub fn messages(&self, direction: Direction) -> u64 {
+        let plan = self.lock();
+        match direction {
+            Direction::In => plan.received,
+            Direction::Out => plan.sent,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Plan> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,278 @@
+//! The fault sweep: a small scenario on a virtual handset, and a fault of every kind at every message
+//! in both directions. A run ends exactly as undisturbed, or is not a pass and says why; it never
+//! panics or hangs; and the handset is as it was, or named, and can be put back.
+//!
+//! `cargo test` runs a sample, drawn anew each time; `.ci/fault-sweep` runs all.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test may panic, and reads its environment"
+)]
+
+mod common;
+
+use common::lab::{self, Lab};
+use common::memory_store::MemoryStore;
+use phonehome::adapters::fault_injector::{Fault, FaultKind, Faults};
+use phonehome::outcome::condition::Condition;
+use phonehome::wire::adb::transcript::Direction;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+/// Changes a setting, a contact and a message, and captures packets meanwhile.
+const SCENARIO: &str = "\
+schema: phonehome/scenario/1
+name: small
+summary: A contact and a message stay.
+persona: { contacts: 1, peers: 1 }
+setup:
+  - location: on
+steps:
+  - add_contact: contact-1
+  - send_sms: { to: peer-1 }
+collect: { logs: [main], netstats: true, packets: auto }
+expect:
+  - id: stays
+    never_sent: [contacts]
+    opaque_ok: [{ app: com.android.vending, host: \"*.example.net\" }]
+";
+
+/// Version 0x01000000: every payload has its checksum, and every packet waits for its answer.
+const CHECKED: &str = "redmi-1s-2014-08";
+
+/// Without checksums and with delayed acks. Nothing in ADB tells then that bytes were changed, or that
+/// a packet is missing in the middle of a stream: it relies on TCP and USB for that.
+const UNCHECKED: &str = "android-14";
+
+/// What nobody can notice without checksums; such a run has to end, and leave the handset restored.
+const UNNOTICED: [FaultKind; 4] = [
+    FaultKind::Drop,
+    FaultKind::Truncate,
+    FaultKind::Corrupt,
+    FaultKind::Reorder,
+];
+
+/// Real time that one run may take before it counts as hung: a hundred times what it takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a run without any fault comes to.
+struct Undisturbed {
+    goldens: MemoryStore,
+    essence: Value,
+    state: String,
+    received: u64,
+    sent: u64,
+}
+
+fn undisturbed(firmware: &str) -> Undisturbed {
+    let goldens = MemoryStore::default();
+    // The first run's outcome is what the second one's golden is.
+    let first = once(firmware, &goldens);
+    lab::accept(&goldens);
+    let second = once(firmware, &goldens);
+    assert_eq!(first.state, second.state);
+    second
+}
+
+fn once(firmware: &str, goldens: &MemoryStore) -> Undisturbed {
+    lab::runtime().block_on(async {
+        let lab = Lab::new(firmware);
+        let state = lab.state().await;
+        let faults = Faults::new(Vec::new(), 0);
+        let record = lab.run(SCENARIO, goldens, &faults).await.unwrap();
+        assert_eq!(lab.state().await, state, "{:?}", lab::reasons(&record));
+        let conditions = record.conditions();
+        let is_new = conditions == [Condition::GoldenMissing].into();
+        assert!(
+            conditions.is_empty() || is_new,
+            "{:?}",
+            lab::reasons(&record)
+        );
+        Undisturbed {
+            goldens: goldens.clone(),
+            essence: lab::essence(&record),
+            state,
+            received: faults.messages(Direction::In),
+            sent: faults.messages(Direction::Out),
+        }
+    })
+}
+
+/// How a run with this fault ended, in a word; an error says what is wrong with that.
+fn judge(
+    firmware: &str,
+    undisturbed: &Undisturbed,
+    fault: Fault,
+    seed: u64,
+) -> Result<&'static str, String> {
+    lab::runtime().block_on(async {
+        let goldens = undisturbed.goldens.copy();
+        let lab = Lab::new(firmware);
+        let faults = Faults::new(vec![fault], seed);
+        let Some(record) = lab.run(SCENARIO, &goldens, &faults).await else {
+            return Err("the run does not end".to_owned());
+        };
+        let reasons = lab::reasons(&record);
+        if faults.happened().is_empty() {
+            // How packets gather varies: the last messages may not come.
+            return if record.conditions().is_empty() {
+                Ok("not reached")
+            } else {
+                Err(format!("without its fault it ends otherwise: {reasons:?}"))
+            };
+        }
+        if reasons
+            .iter()
+            .any(|reason| reason.contains("phonehome itself failed"))
+        {
+            return Err("a panic".to_owned());
+        }
+        let conditions = record.conditions();
+        if firmware == UNCHECKED && UNNOTICED.contains(&fault.kind) {
+            // Whatever it came to.
+        } else if conditions.is_empty() {
+            let essence = lab::essence(&record);
+            if essence != undisturbed.essence {
+                return Err(format!("a pass that differs: {essence:#}"));
+            }
+        } else if conditions.contains(&Condition::Fail) {
+            return Err(format!("the handset is accused: {reasons:?}"));
+        } else if reasons.is_empty() {
+            return Err(format!("{conditions:?} without a reason"));
+        }
+        let is_named = lab::needs_restoring(&record);
+        let ending = [
+            (conditions.is_empty(), "undisturbed"),
+            (is_named, "to be restored"),
+            (
+                conditions.contains(&Condition::HandsetFailure),
+                "handset failure",
+            ),
+        ];
+        let ending = ending.iter().find(|(is_so, _)| *is_so);
+        let ending = ending.map_or("inconclusive", |(_, word)| word);
+        let state = lab.state().await;
+        if state != undisturbed.state && !is_named {
+            return Err(format!(
+                "the handset is left changed and not named: {reasons:?}\n{state}"
+            ));
+        }
+        let left = lab.restore().await;
+        if firmware == UNCHECKED && fault.kind == FaultKind::Corrupt {
+            // What was planted may have been corrupted, and is not known by its value any more.
+            return Ok(ending);
+        }
+        if !left.is_empty() {
+            return Err(format!("what cannot be restored: {left:?}"));
+        }
+        let state = lab.state().await;
+        if state == undisturbed.state {
+            Ok(ending)
+        } else {
+            Err(format!("not restored: {state}"))
+        }
+    })
+}
+
+/// Runs every fault in as many threads as there are cores; what went wrong, by fault.
+fn sweep(
+    firmware: &'static str,
+    undisturbed: Undisturbed,
+    faults: Vec<Fault>,
+    seed: u64,
+) -> Vec<String> {
+    let undisturbed = Arc::new(undisturbed);
+    let count = faults.len();
+    let faults = Arc::new(Mutex::new(faults));
+    let (sender, receiver) = mpsc::channel();
+    let threads = std::thread::available_parallelism().map_or(2, Into::into);
+    for _ in 0..threads {
+        let (undisturbed, faults) = (Arc::clone(&undisturbed), Arc::clone(&faults));
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            loop {
+                let next = faults.lock().unwrap().pop();
+                let Some(fault) = next else { return };
+                let wrong = judge(firmware, &undisturbed, fault, seed);
+                let _ = sender.send(wrong.map_err(|wrong| format!("{fault}: {wrong}")));
+            }
+        });
+    }
+    drop(sender);
+    let mut wrong = Vec::new();
+    let mut endings: BTreeMap<&str, usize> = BTreeMap::new();
+    for done in 0..count {
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(Ok(ending)) => *endings.entry(ending).or_default() += 1,
+            Ok(Err(outcome)) => {
+                let _ = writeln!(std::io::stderr(), "{firmware} seed {seed} {outcome}");
+                wrong.push(outcome);
+            }
+            Err(error) => {
+                let left = faults.lock().unwrap().len();
+                wrong.push(format!(
+                    "hung after {done} of {count}, {left} left: {error}"
+                ));
+                return wrong;
+            }
+        }
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "faults: {count} ran on {firmware}, PHONEHOME_FAULT_SEED={seed}: {endings:?}"
+    );
+    wrong
+}
+
+/// Which of all faults are run: a sample whose seed is printed; for `.ci/fault-sweep` all; or those
+/// whose name begins as PHONEHOME_FAULT_SWEEP says (`unplug@40:in`).
+fn chosen(mut all: Vec<Fault>, sample: usize, seed: u64) -> Vec<Fault> {
+    let wanted = std::env::var("PHONEHOME_FAULT_SWEEP").unwrap_or_default();
+    if wanted.is_empty() {
+        all.shuffle(&mut StdRng::seed_from_u64(seed));
+        all.truncate(sample);
+    } else if wanted != "all" {
+        all.retain(|fault| fault.to_string().starts_with(&wanted));
+    }
+    all
+}
+
+fn seed() -> u64 {
+    match std::env::var("PHONEHOME_FAULT_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => u64::from(StdRng::from_os_rng().random::<u32>()),
+    }
+}
+
+/// Faults run of each firmware by `cargo test`. In a debug build one takes about a second on two cores
+/// that six others share, so that all take less than five minutes.
+const SAMPLE: usize = 100;
+
+fn check(firmware: &'static str) {
+    let kinds = FaultKind::ALL.map(|(_, kind)| kind);
+    let undisturbed = undisturbed(firmware);
+    let all = lab::faults(&kinds, undisturbed.received, undisturbed.sent);
+    let seed = seed();
+    let chosen = chosen(all, SAMPLE, seed);
+    let ran = chosen.len();
+    let wrong = sweep(firmware, undisturbed, chosen, seed);
+    let words = wrong.join("\n");
+    assert!(wrong.is_empty(), "{} of {ran}:\n{words}", wrong.len());
+}
+
+#[test]
+fn every_fault_ends_well_where_there_are_checksums() {
+    check(CHECKED);
+}
+
+#[test]
+fn every_fault_ends_where_there_are_none() {
+    check(UNCHECKED);
+}
