@@ -141,6 +141,7 @@ impl Lab {
             clock: Arc::clone(&self.clock),
             runs: Arc::new(self.runs.clone()),
             goldens: Arc::new(goldens.clone()),
+            locks: None,
         };
         let (_never, cancelled) = watch::channel(None);
         let running = run(request, world, Box::new(|_| {}), cancelled);
