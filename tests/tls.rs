@@ -13,6 +13,7 @@ use common::skip;
 use common::stock_adb::{Release, StockAdb};
 use phonehome::adapters::adb::{AdbTransport, HostConfig, connect};
 use phonehome::adapters::adb_keys::AdbKey;
+use phonehome::adapters::adb_pairing::{MAX_ATTEMPTS, PairError, pair};
 use phonehome::adapters::system_clock::SystemClock;
 use phonehome::adapters::tcp;
 use phonehome::adapters::tls::HostTls;
@@ -25,6 +26,7 @@ use phonehome::ports::clock::Clock;
 use phonehome::ports::link::Link;
 use phonehome::ports::signer::Signer;
 use phonehome::ports::transport::TransportError;
+use phonehome::wire::adb::pairing::exchange::PairingError;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -183,13 +185,94 @@ async fn a_handset_before_android_11_has_no_wireless_debugging() {
     assert!(matches!(error, HandsetError::TooOld { release } if release == "4.3"));
 }
 
+const LOOPBACK: &str = "127.0.0.1:0";
+
+#[tokio::test]
+async fn a_host_pairs_by_its_code_and_is_let_in() {
+    let handset = handset(NEW);
+    let (ours, other) = (key("adbkey"), key("otherkey"));
+    let code = Some("481216".to_owned());
+    let opened = handset.open_pairing(LOOPBACK.parse().unwrap(), code).await;
+    let opened = opened.unwrap();
+    let address = opened.address.to_string();
+    let wrong = pair(&address, "481217", &other, &*clock())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(wrong, PairError::Pairing(PairingError::WrongCode)),
+        "{wrong:?}"
+    );
+    let guid = pair(&address, "481216", &ours, &*clock()).await.unwrap();
+    // `adb-SERIAL-xxxxxx`, as Android makes it.
+    let drawn = guid.strip_prefix("adb-V0-").unwrap();
+    assert!(
+        drawn.len() == 6 && drawn.bytes().all(|c| c.is_ascii_lowercase()),
+        "{guid}"
+    );
+    let known = opened.outcome.await.unwrap().unwrap();
+    assert!(known.is_same(ours.public()));
+    assert_eq!(known.name, "test@here");
+    let transport = attach(handset.connect_tls().unwrap(), &[&ours])
+        .await
+        .unwrap();
+    assert_eq!(exit_code(&transport, 9).await, Some(9));
+    let refused = attach(handset.connect_tls().unwrap(), &[&other])
+        .await
+        .err();
+    assert!(
+        matches!(refused, Some(TransportError::Unpaired)),
+        "{refused:?}"
+    );
+    // One code pairs one host.
+    let late = pair(&address, "481216", &other, &*clock())
+        .await
+        .unwrap_err();
+    assert!(matches!(late, PairError::Unreachable { .. }), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_code_cannot_be_tried_for_ever() {
+    let handset = handset(NEW);
+    let opened = handset.open_pairing(LOOPBACK.parse().unwrap(), None).await;
+    let opened = opened.unwrap();
+    assert!(opened.code.len() == 6 && opened.code.bytes().all(|c| c.is_ascii_digit()));
+    let address = opened.address.to_string();
+    let key = key("adbkey");
+    for _ in 0..MAX_ATTEMPTS {
+        let wrong = pair(&address, "no code", &key, &*clock())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(wrong, PairError::Pairing(PairingError::WrongCode)),
+            "{wrong:?}"
+        );
+    }
+    let ended = opened.outcome.await.unwrap();
+    assert!(
+        matches!(ended, Err(PairError::TooManyAttempts)),
+        "{ended:?}"
+    );
+    assert!(handset.known_hosts().all().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_that_pairs_nobody_is_told() {
+    let handset = handset(NEW);
+    let address = handset.listen(LOOPBACK.parse().unwrap()).await.unwrap();
+    let refused = pair(&address.to_string(), "123456", &key("adbkey"), &*clock()).await;
+    assert!(
+        matches!(refused, Err(PairError::NoPairing(_))),
+        "{refused:?}"
+    );
+}
+
 /// A handset that listens in TLS, and a stock adb that it knows or does not.
 struct Bench {
     adb: StockAdb,
     home: TempDir,
     address: SocketAddr,
-    _handset: VirtualHandset,
-    _runtime: Runtime,
+    handset: VirtualHandset,
+    runtime: Runtime,
 }
 
 /// Runs `test` with an adb of a release; says so where there is none.
@@ -216,8 +299,8 @@ fn with(release: Release, is_known: bool, test: impl FnOnce(&Bench)) {
         adb,
         home,
         address,
-        _handset: handset,
-        _runtime: runtime,
+        handset,
+        runtime,
     });
 }
 
@@ -273,6 +356,40 @@ fn adb_34_works_inside_tls() {
 #[test]
 fn adb_36_works_inside_tls() {
     with(Release::Adb36, true, works);
+}
+
+/// `adb pair` with a wrong code, with the right one, and what it is good for.
+fn pairs(bench: &Bench) {
+    let open = |code: &str| {
+        let any = LOOPBACK.parse().unwrap();
+        let opening = bench.handset.open_pairing(any, Some(code.to_owned()));
+        bench.runtime.block_on(opening).unwrap()
+    };
+    is_refused(bench);
+    let opened = open("271828");
+    let address = opened.address.to_string();
+    let wrong = bench.adb.run(&["pair", &address, "271829"]);
+    let said = [wrong.stdout, wrong.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    // adb's server says `FAIL` and why where its client awaits a length, `FA` being 250 bytes.
+    let expected = "protocol fault (couldn't read status message)";
+    assert!(said.contains(expected), "{said}");
+    let said = bench.adb.said(&["pair", &address, "271828"]);
+    let expected = format!("Successfully paired to {address} [guid=adb-V0-");
+    assert!(said.starts_with(&expected), "{said}");
+    let known = bench.runtime.block_on(opened.outcome).unwrap().unwrap();
+    assert!(known.is_same(key("adbkey").public()));
+    works(bench);
+}
+
+#[test]
+fn adb_34_pairs_and_works() {
+    with(Release::Adb34, false, pairs);
+}
+
+#[test]
+fn adb_36_pairs_and_works() {
+    with(Release::Adb36, false, pairs);
 }
 
 #[test]

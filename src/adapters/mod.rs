@@ -2,6 +2,7 @@
 
 pub mod adb;
 pub mod adb_keys;
+pub mod adb_pairing;
 pub mod adb_server;
 pub mod fault_injector;
 pub mod fs_store;

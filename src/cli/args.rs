@@ -168,6 +168,12 @@ pub(crate) struct Virtual {
     /// A host that it knows, by its public key (`adbkey.pub`); repeatable
     #[arg(long = "trust-key", value_name = "FILE")]
     pub(crate) trusted: Vec<PathBuf>,
+    /// Show a pairing code, and wait at this address for the host that has it
+    #[arg(long, value_name = "ADDR", requires = "tls")]
+    pub(crate) pairing: Option<SocketAddr>,
+    /// The code to show [default: six digits, drawn from the seed]
+    #[arg(long, value_name = "CODE", requires = "pairing")]
+    pub(crate) pairing_code: Option<String>,
     /// The handset's serial number
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: Option<String>,

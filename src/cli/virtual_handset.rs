@@ -5,6 +5,7 @@ use crate::adapters::functionfs::gadget::Gadget;
 use crate::adapters::system_clock::SystemClock;
 use crate::adapters::virtual_handset::handset::{HandsetError, VirtualHandset};
 use crate::base::causes::causes;
+use crate::base::text::printable;
 use crate::cli::args::Virtual;
 use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
@@ -24,8 +25,10 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Runs the command until it is interrupted.
 pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<Exit> {
     let firmware = firmware::load(&args.firmware, terminal)?;
-    if !args.listen.ip().is_loopback() && !args.expose {
-        let message = format!("`{}` can be reached by other machines", args.listen);
+    let addresses = [Some(args.listen), args.pairing];
+    let exposed = |address: &&SocketAddr| !address.ip().is_loopback();
+    if let (Some(address), false) = (addresses.iter().flatten().find(exposed), args.expose) {
+        let message = format!("`{address}` can be reached by other machines");
         let hint = "a virtual handset lets anyone in who connects; add `--expose` if that is meant";
         return Err(Rejection::usage(message).hint(hint).into());
     }
@@ -45,6 +48,9 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
     }
     let address = listen(&handset, args.listen, args.tls).await?;
     terminal.result(&format!("listening on {address}\n"))?;
+    if let Some(address) = args.pairing {
+        open_pairing(&handset, address, args.pairing_code, terminal).await?;
+    }
     terminal.note(&format!(
         "use it: adb connect {address}, or phonehome audit … --handset tcp:{address}"
     ));
@@ -63,15 +69,43 @@ async fn listen(
         let bound = handset.listen(address).await;
         bound.map_err(HandsetError::Listen)
     };
-    bound.map_err(|error| match error {
-        HandsetError::Listen(error) => {
-            Rejection::failure(format!("cannot listen on `{address}`: {}", plain(&error)))
-                .hint("name another address with `--listen`; port 0 takes a free one")
+    bound.map_err(|error| of_listening(&error, address, "--listen"))
+}
+
+/// Shows a pairing code, and says when somebody used it.
+async fn open_pairing(
+    handset: &VirtualHandset,
+    address: SocketAddr,
+    code: Option<String>,
+    terminal: Terminal,
+) -> anyhow::Result<()> {
+    let opened = handset.open_pairing(address, code).await;
+    let opened = opened.map_err(|error| of_listening(&error, address, "--pairing"))?;
+    let (address, code) = (opened.address, printable(&opened.code, 100).into_owned());
+    terminal.result(&format!("pairing on {address}, code {code}\n"))?;
+    terminal.note(&format!("pair with it: adb pair {address} {code}"));
+    tokio::spawn(async move {
+        match opened.outcome.await {
+            Ok(Ok(key)) => terminal.note(&format!("paired with {}", printable(&key.name, 100))),
+            Ok(Err(error)) => terminal.error(&format!("not paired: {}", causes(&error))),
+            // The handset is gone.
+            Err(_) => {}
         }
-        error @ HandsetError::TooOld { .. } => Rejection::usage(causes(&error))
+    });
+    Ok(())
+}
+
+fn of_listening(error: &HandsetError, address: SocketAddr, option: &str) -> Rejection {
+    match error {
+        HandsetError::Listen(error) => {
+            Rejection::failure(format!("cannot listen on `{address}`: {}", plain(error))).hint(
+                format!("name another address with `{option}`; port 0 takes a free one"),
+            )
+        }
+        HandsetError::TooOld { .. } => Rejection::usage(causes(error))
             .hint("leave `--tls` out, or take a firmware of Android 11 or later"),
-        error => Rejection::failure(causes(&error)),
-    })
+        error => Rejection::failure(causes(error)),
+    }
 }
 
 fn public_key(path: &Path) -> Result<PublicKey, Rejection> {

@@ -71,7 +71,7 @@ impl DeviceTls {
 
     async fn handshake(&self, plain: ByteHalves) -> Result<ByteHalves, LinkError> {
         let failed = LinkError::Handshake;
-        let config = server_config(Arc::clone(&self.own), paired(&self.known.all()));
+        let config = server_config(Arc::clone(&self.own), hosts(Some(&self.known.all())));
         let config = config.map_err(|error| failed(error.into_io()))?;
         let accepting =
             TlsAcceptor::from(Arc::new(config)).accept(join(plain.reader, plain.writer));
@@ -92,6 +92,21 @@ impl Securer for DeviceTls {
     }
 }
 
+/// A device that is about to be paired: it lets in every host that shows a certificate.
+pub(crate) struct PairingServerTls(Arc<CertifiedKey>);
+
+impl PairingServerTls {
+    /// With a certificate of its own.
+    pub(crate) fn new() -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(fresh()?)))
+    }
+
+    /// For one host.
+    pub(crate) fn config(&self) -> Result<ServerConfig, TlsError> {
+        server_config(Arc::clone(&self.0), hosts(None))
+    }
+}
+
 /// TLS 1.3 alone, with a certificate of its own and a verifier of hosts.
 fn server_config(
     own: Arc<CertifiedKey>,
@@ -108,11 +123,13 @@ fn server_config(
     Ok(config)
 }
 
-/// Lets in the hosts that are `known`.
-fn paired(known: &[PublicKey]) -> Arc<dyn ClientCertVerifier> {
-    let fingerprints: Vec<String> = known.iter().map(PublicKey::fingerprint).collect();
+/// Lets in the hosts that are `known`; everyone, if that is not asked.
+fn hosts(known: Option<&[PublicKey]>) -> Arc<dyn ClientCertVerifier> {
+    let fingerprints: Option<Vec<String>> =
+        known.map(|known| known.iter().map(PublicKey::fingerprint).collect());
+    let hints = fingerprints.iter().flatten().map(|text| hint(text));
     Arc::new(Hosts {
-        hints: fingerprints.iter().map(|text| hint(text)).collect(),
+        hints: hints.collect(),
         fingerprints,
         algorithms: provider().signature_verification_algorithms,
     })
@@ -150,7 +167,8 @@ struct Unknown;
 #[derive(Debug)]
 struct Hosts {
     hints: Vec<DistinguishedName>,
-    fingerprints: Vec<String>,
+    /// `None` lets in everyone.
+    fingerprints: Option<Vec<String>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -165,9 +183,12 @@ impl ClientCertVerifier for Hosts {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
+        let Some(fingerprints) = &self.fingerprints else {
+            return Ok(ClientCertVerified::assertion());
+        };
         let shown = ParsedCertificate::try_from(end_entity)?;
         let shown = fingerprint_of(&shown.subject_public_key_info());
-        if self.fingerprints.contains(&shown) {
+        if fingerprints.contains(&shown) {
             return Ok(ClientCertVerified::assertion());
         }
         // Becomes the alert `certificate_unknown`, as BoringSSL sends it for adbd's own refusal.

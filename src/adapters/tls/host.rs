@@ -58,6 +58,11 @@ impl Securer for HostTls {
     }
 }
 
+/// A host that is about to be paired: it shows the key that the handset will know.
+pub(crate) fn pairing_client(key: &Arc<AdbKey>) -> Result<ClientConfig, TlsError> {
+    client_config(core::slice::from_ref(key))
+}
+
 /// TLS 1.3 alone, any server, and one of `keys` for a certificate.
 fn client_config(keys: &[Arc<AdbKey>]) -> Result<ClientConfig, TlsError> {
     let offer = |key: &Arc<AdbKey>| {

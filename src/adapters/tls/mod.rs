@@ -8,6 +8,8 @@ mod device;
 mod host;
 mod identity;
 
+pub(crate) use device::PairingServerTls;
 pub use device::{DeviceTls, KnownKeys};
 pub use host::HostTls;
+pub(crate) use host::pairing_client;
 pub use identity::TlsError;

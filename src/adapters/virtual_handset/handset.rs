@@ -8,17 +8,22 @@ use super::files::error::FileError;
 use super::firmware::model::Firmware;
 use super::kernel::handset::Handset;
 use super::kernel::world::World;
+use crate::adapters::adb_pairing::{Invitation, PairError, invite};
 use crate::adapters::fault_injector::Faults;
 use crate::adapters::in_process;
 use crate::adapters::tls::{DeviceTls, KnownKeys, TlsError};
 use crate::ports::clock::Clock;
 use crate::ports::link::{Link, Securer};
+use crate::wire::adb::auth::PublicKey;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// What makes two handsets of one firmware differ.
@@ -61,6 +66,17 @@ impl From<FileError> for HandsetError {
     }
 }
 
+/// A handset that shows its owner a pairing code.
+pub struct OpenPairing {
+    /// Where it waits for the host.
+    pub address: SocketAddr,
+    /// What it shows.
+    pub code: String,
+    /// How it ended: with the key of the host that is known from then on. Nothing comes if the
+    /// handset loses its power first.
+    pub outcome: oneshot::Receiver<Result<PublicKey, PairError>>,
+}
+
 /// A running handset. Dropping it cuts its power: connections break, processes end.
 pub struct VirtualHandset {
     handset: Handset,
@@ -68,6 +84,7 @@ pub struct VirtualHandset {
     firmware: Arc<Firmware>,
     clock: Arc<dyn Clock>,
     serial: String,
+    seed: u64,
     tasks: std::sync::Mutex<JoinSet<()>>,
 }
 
@@ -94,6 +111,7 @@ impl VirtualHandset {
             firmware,
             clock,
             serial: options.serial,
+            seed: options.seed,
             tasks: std::sync::Mutex::default(),
         };
         started.spawn(power::watch(Arc::clone(&started.daemon)));
@@ -171,11 +189,54 @@ impl VirtualHandset {
         Ok(bound)
     }
 
-    fn tls(&self) -> Result<Arc<dyn Securer>, HandsetError> {
+    /// Opens "Pair device with pairing code": the first host that has the code is known from then
+    /// on, and the pairing closes; after twenty wrong ones too. A code that is not given is drawn
+    /// from the seed.
+    ///
+    /// # Errors
+    /// As [`Self::listen_tls`].
+    pub async fn open_pairing(
+        &self,
+        address: SocketAddr,
+        code: Option<String>,
+    ) -> Result<OpenPairing, HandsetError> {
+        self.has_wireless_debugging()?;
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(HandsetError::Listen)?;
+        let address = listener.local_addr().map_err(HandsetError::Listen)?;
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let drawn = format!("{:06}", random.random_range(0..1_000_000));
+        let letters = (0..6).map(|_| char::from(random.random_range(b'a'..=b'z')));
+        // As `AdbDebuggingManager` makes `persist.adb.wifi.guid`.
+        let guid = format!("adb-{}-{}", self.serial, letters.collect::<String>());
+        let code = code.unwrap_or(drawn);
+        let invitation = Invitation {
+            code: code.clone(),
+            guid,
+        };
+        let (known, clock) = (self.known_hosts().clone(), Arc::clone(&self.clock));
+        let (ended, outcome) = oneshot::channel();
+        self.spawn(async move {
+            // Whether anybody wants to know is not the handset's affair.
+            let _ = ended.send(invite(listener, &invitation, &known, clock).await);
+        });
+        Ok(OpenPairing {
+            address,
+            code,
+            outcome,
+        })
+    }
+
+    fn has_wireless_debugging(&self) -> Result<(), HandsetError> {
         if self.firmware.sdk < SDK_OF_ANDROID_11 {
             let release = self.firmware.release.clone();
             return Err(HandsetError::TooOld { release });
         }
+        Ok(())
+    }
+
+    fn tls(&self) -> Result<Arc<dyn Securer>, HandsetError> {
+        self.has_wireless_debugging()?;
         let known = self.known_hosts().clone();
         let tls = DeviceTls::new(known, Arc::clone(&self.clock)).map_err(HandsetError::Tls)?;
         Ok(Arc::new(tls))

@@ -9,6 +9,7 @@ pub mod handshake;
 pub mod limits;
 mod lz4;
 pub mod packet;
+pub mod pairing;
 pub mod server;
 pub mod shell;
 pub mod state;
