@@ -127,6 +127,10 @@ impl Trouble {
                 ),
                 TransportError::Unknown { .. } => ("missing", Some("is it plugged in?")),
                 TransportError::Ambiguous { .. } => ("ambiguous", None),
+                TransportError::Unpaired => (
+                    "not paired",
+                    Some("pair with it: Developer options, Wireless debugging, Pair device"),
+                ),
                 _ => ("failing", State::Offline.remedy()),
             };
             Self {
@@ -212,4 +216,117 @@ pub(super) fn of_usb(handsets: &[UsbHandset]) -> Vec<Sighting> {
         }
     };
     handsets.iter().map(sighting).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::usb::handset::Holder;
+    use crate::wire::adb::server::devices::parse_devices_long;
+
+    #[test]
+    fn handsets_that_share_a_serial_are_named_apart() {
+        let text = "\
+S1                     device usb:1-2 transport_id:1
+S1                     offline usb:1-3 transport_id:2
+S2                     device product:p model:m_1 device:d transport_id:3
+(no serial number)     no permissions (why?) usb:1-4 transport_id:4
+";
+        let sightings = of_server(&parse_devices_long(text));
+        let names: Vec<String> = sightings.iter().map(|s| s.selector.to_string()).collect();
+        let expected = [
+            "server:transport_id:1",
+            "server:transport_id:2",
+            "server:S2",
+            "server:transport_id:4",
+        ];
+        assert_eq!(names, expected);
+        let states: Vec<Option<&str>> = sightings
+            .iter()
+            .map(|s| s.trouble.as_ref().map(|trouble| trouble.state.as_str()))
+            .collect();
+        assert_eq!(
+            states,
+            [None, Some("offline"), None, Some("no permissions")]
+        );
+        let why = &sightings[3].trouble.as_ref().unwrap().reason;
+        assert_eq!(why, "this user may not open the USB device (why?)");
+        assert_eq!(
+            (&sightings[3].serial, sightings[3].port.as_deref()),
+            (&None, Some("1-4"))
+        );
+    }
+
+    #[test]
+    fn what_keeps_usb_from_being_used_is_told() {
+        let at = |place: &str, serial: Option<&str>, state| UsbHandset {
+            serial: serial.map(str::to_owned),
+            product: String::new(),
+            vendor_id: 0x18d1,
+            product_id: 0x4ee7,
+            bus: 1,
+            address: 5,
+            place: place.to_owned(),
+            state,
+        };
+        let adb = Holder {
+            name: "adb".to_owned(),
+            pid: 812,
+        };
+        let holders = vec![adb];
+        let found = of_usb(&[
+            at("1-1", Some("S1"), UsbState::Ready),
+            at(
+                "1-2",
+                Some("S1"),
+                UsbState::Held {
+                    holders: Vec::new(),
+                },
+            ),
+            at("1-3", Some("S3"), UsbState::Held { holders }),
+            at("1-4", None, UsbState::NoPermission),
+            at("1-5", Some("S5"), UsbState::DebuggingOff),
+        ]);
+        let told: Vec<(String, Option<&str>)> = found
+            .iter()
+            .map(|s| {
+                (
+                    s.selector.to_string(),
+                    s.trouble.as_ref().map(|t| t.state.as_str()),
+                )
+            })
+            .collect();
+        let expected = [
+            ("usb:1-1", None),
+            // Nobody is seen who holds it: it may be this program.
+            ("usb:1-2", None),
+            ("usb:S3", Some("held")),
+            ("usb:1-4", Some("no permissions")),
+            ("usb:S5", Some("no ADB")),
+        ];
+        let expected = expected.map(|(name, state)| (name.to_owned(), state));
+        assert_eq!(told, expected);
+        let reason = |at: usize| found[at].trouble.as_ref().unwrap().reason.clone();
+        assert!(reason(2).contains("`adb` (process 812)"), "{}", reason(2));
+        assert!(reason(3).contains("/etc/udev/rules.d"), "{}", reason(3));
+    }
+
+    #[test]
+    fn a_handset_says_what_it_is() {
+        let boot = "3bd9c1c0-7a35-4f6d-9b52-0d2a8b1f6e11";
+        let text = format!(
+            "{boot}\r\n[ro.boot.serialno]: [S1]\r\n[ro.product.model]: [M 1]\r\n[ro.build.version.release]: [14]\r\n"
+        );
+        let facts = Facts::parse(&text);
+        let expected = Facts {
+            serial: Some("S1".to_owned()),
+            boot: Some(boot.to_owned()),
+            model: Some("M 1".to_owned()),
+            android: Some("14".to_owned()),
+            firmware: None,
+        };
+        assert_eq!(facts, expected);
+        let denied = Facts::parse("cat: /proc/sys/kernel/random/boot_id: Permission denied\n");
+        assert_eq!(denied, Facts::default());
+    }
 }
