@@ -16,6 +16,7 @@ use common::lab::{self, Lab};
 use common::memory_store::MemoryStore;
 use phonehome::adapters::fault_injector::{Fault, FaultKind, Faults};
 use phonehome::outcome::condition::Condition;
+use phonehome::outcome::verdict::Verdict;
 use phonehome::wire::adb::transcript::Direction;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -275,4 +276,118 @@ fn every_fault_ends_well_where_there_are_checksums() {
 #[test]
 fn every_fault_ends_where_there_are_none() {
     check(UNCHECKED);
+}
+
+/// What became of the last step of the last variant, and the ways back that were tried.
+fn interrupted(fault: &str, undisturbed: &Undisturbed) -> (String, Vec<String>) {
+    let fault: Fault = fault.parse().unwrap();
+    lab::runtime().block_on(async {
+        let lab = Lab::new(CHECKED);
+        let faults = Faults::new(vec![fault], 0);
+        let goldens = undisturbed.goldens.copy();
+        let record = lab.run(SCENARIO, &goldens, &faults).await.unwrap();
+        let variants = record
+            .handsets
+            .iter()
+            .flat_map(|handset| &handset.scenarios);
+        let Some(variant) = variants.flat_map(|scenario| &scenario.variants).next() else {
+            return (String::new(), Vec::new());
+        };
+        // What is in the record is in the evidence too.
+        let evidence = lab.runs().all();
+        let mut written = evidence
+            .iter()
+            .filter(|(name, _)| name.ends_with("/transcript.jsonl"));
+        let (_, written) = written.next().unwrap();
+        let written = String::from_utf8_lossy(written);
+        let tried: Vec<String> = variant
+            .recovery
+            .iter()
+            .map(|tried| format!("{}: {}", tried.tried, tried.outcome))
+            .collect();
+        let lines = written
+            .lines()
+            .filter(|line| line.contains(r#""what":"recovery""#));
+        assert_eq!(lines.count(), tried.len());
+        let acts = variant
+            .acts
+            .iter()
+            .filter(|act| act.outcome != "not_reached");
+        let last = acts.last().and_then(|act| act.evidence.clone());
+        (last.unwrap_or_default(), tried)
+    })
+}
+
+/// A step that a loss interrupted is not done again: an independent read tells what became of it.
+#[test]
+fn a_handset_that_is_plugged_in_again_is_restored_and_tells_what_happened() {
+    let undisturbed = undisturbed(CHECKED);
+    let mut found = BTreeMap::new();
+    for index in (0..undisturbed.sent).step_by(9) {
+        let (last, tried) = interrupted(&format!("unplug@{index}:out"), &undisturbed);
+        for words in [
+            "it did happen",
+            "it did not happen",
+            "whether it happened is not known",
+        ] {
+            if last.contains(words) {
+                let expected = ["a new stream: no answer", "a new connection: answered"];
+                assert_eq!(tried, expected, "{index}");
+                *found.entry(words).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(found.contains_key("it did happen"), "{found:?}");
+    assert!(found.contains_key("it did not happen"), "{found:?}");
+}
+
+/// With nothing left to try the state is unknown, and every rung says why it led nowhere.
+#[test]
+fn a_handset_that_no_rung_leads_to_is_given_up() {
+    let undisturbed = undisturbed(CHECKED);
+    let index = undisturbed.sent / 2;
+    let (_, tried) = interrupted(&format!("unauthorised@{index}:out"), &undisturbed);
+    let refused = "handset `tcp:lab` has not authorised this computer";
+    let expected = [
+        "a new stream: no answer".to_owned(),
+        format!("a new connection: {refused}"),
+        "a reset of the USB port: not possible: a link in this process has no port".to_owned(),
+        "the power of the port, off and on: not possible: a link in this process has no port"
+            .to_owned(),
+        format!("a reboot: {refused}"),
+    ];
+    assert_eq!(tried, expected);
+}
+
+/// Two variants; the first is lost on the way.
+#[test]
+fn a_run_goes_on_over_the_new_connection() {
+    let scenario = SCENARIO.replace(
+        "setup:",
+        "axes: { cloud_messaging: [untouched, off] }\nsetup:",
+    );
+    lab::runtime().block_on(async {
+        let lab = Lab::new(CHECKED);
+        let before = lab.state().await;
+        let faults = Faults::new(vec!["unplug@150:out".parse().unwrap()], 0);
+        let goldens = MemoryStore::default();
+        let record = lab.run(&scenario, &goldens, &faults).await.unwrap();
+        let reasons = lab::reasons(&record);
+        assert_eq!(faults.happened().len(), 1);
+        let variants = &record
+            .handsets
+            .first()
+            .unwrap()
+            .scenarios
+            .first()
+            .unwrap()
+            .variants;
+        let verdicts: Vec<_> = variants
+            .iter()
+            .map(|v| (v.verdict, v.recovery.len()))
+            .collect();
+        let expected = [(Verdict::Inconclusive, 2), (Verdict::Pass, 0)];
+        assert_eq!(verdicts, expected, "{reasons:?}");
+        assert_eq!(lab.state().await, before);
+    });
 }

@@ -10,6 +10,7 @@ pub mod fs_tree;
 pub mod functionfs;
 pub mod handset_locks;
 pub mod in_process;
+pub mod operators_command;
 pub mod replay;
 pub mod still_clock;
 pub mod system_clock;

@@ -92,6 +92,10 @@ pub(crate) struct Audit {
     /// in the handset's folder of the run
     #[arg(long)]
     pub(crate) trace: bool,
+    /// A command that switches the port's power off and on when a handset is lost, ended by `;`; {}
+    /// in it is the handset's selector. It is run as it is, by no shell
+    #[arg(long, num_args = 1.., value_terminator = ";", allow_hyphen_values = true, value_name = "COMMAND")]
+    pub(crate) power_cycle: Vec<String>,
 }
 
 /// `phonehome review`

@@ -50,6 +50,7 @@ pub(crate) async fn audit(
     let drawn = || u64::from(StdRng::from_os_rng().random::<u32>());
     let seed = args.seed.unwrap_or_else(drawn);
     let lister = HandsetLister::new(&selectors, seed, environment, Arc::clone(&clock), terminal)?;
+    let lister = lister.with_power_cycle(args.power_cycle);
     let runs = Arc::new(load::writable(&args.output.out)?);
     let id = run_id(&*clock);
     let request = RunRequest {

@@ -4,6 +4,7 @@ use crate::adapters::adb::{HostConfig, connect};
 use crate::adapters::adb_keys::{AdbKey, load_vendor_keys};
 use crate::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use crate::adapters::handset_locks::HandsetLocks;
+use crate::adapters::operators_command;
 use crate::adapters::still_clock::StillClock;
 use crate::adapters::tcp;
 use crate::adapters::tls::HostTls;
@@ -23,7 +24,7 @@ use crate::cli::terminal::Terminal;
 use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::link::Link;
-use crate::ports::lister::{Lister, Selector, Wanted};
+use crate::ports::lister::{Jolt, JoltError, Lister, Selector, Wanted};
 use crate::ports::lock::Locks;
 use crate::ports::signer::Signer;
 use crate::ports::transport::{Transport, TransportError};
@@ -166,6 +167,8 @@ pub(crate) struct HandsetLister {
     vendor_keys: Vec<PathBuf>,
     keys: OnceCell<Vec<Arc<AdbKey>>>,
     patience: Patience,
+    /// The operator's command that switches a port off and on; empty: none.
+    power_cycle: Vec<String>,
 }
 
 impl HandsetLister {
@@ -224,6 +227,15 @@ impl HandsetLister {
             vendor_keys: environment.vendor_keys.clone(),
             keys: OnceCell::new(),
             patience,
+            power_cycle: Vec::new(),
+        }
+    }
+
+    /// The same, with a command of the operator's that switches a port off and on.
+    pub(crate) fn with_power_cycle(self, power_cycle: Vec<String>) -> Self {
+        Self {
+            power_cycle,
+            ..self
         }
     }
 
@@ -432,6 +444,41 @@ impl Lister for HandsetLister {
                     self.attach_through_server(target, selector).await
                 }
             }
+        })
+    }
+
+    fn jolt<'a>(&'a self, jolt: Jolt, wanted: Wanted<'a>) -> BoxFuture<'a, Result<(), JoltError>> {
+        Box::pin(async move {
+            match jolt {
+                Jolt::UsbReset => self.reset(wanted.selector).await,
+                Jolt::PowerCycle => self.power_cycle(wanted.selector).await,
+            }
+        })
+    }
+}
+
+impl HandsetLister {
+    async fn reset(&self, selector: &Selector) -> Result<(), JoltError> {
+        let Selector::Usb(serial) = selector else {
+            let why = "the handset is not on a USB port of ours";
+            return Err(JoltError::NotPossible { why });
+        };
+        let reset = usb::reset(serial).await;
+        reset.map_err(|error| JoltError::Failed {
+            reason: causes(&error),
+        })
+    }
+
+    async fn power_cycle(&self, selector: &Selector) -> Result<(), JoltError> {
+        let Some((program, arguments)) = self.power_cycle.split_first() else {
+            let why = "no command switches the port; `--power-cycle` names one";
+            return Err(JoltError::NotPossible { why });
+        };
+        let name = selector.to_string();
+        let arguments = arguments.iter().map(|word| word.replace("{}", &name));
+        let ran = operators_command::run(program, arguments).await;
+        ran.map_err(|error| JoltError::Failed {
+            reason: causes(&error),
         })
     }
 }

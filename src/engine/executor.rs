@@ -19,6 +19,7 @@ use crate::ports::lock::{Hold, LockError};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::state::State;
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
@@ -41,6 +42,8 @@ pub struct Executor {
     pub events: mpsc::Sender<Event>,
     /// The boot ids of the handsets that the run drives.
     pub claimed: Arc<Mutex<BTreeSet<String>>>,
+    /// How often the handset was lost and reached again.
+    pub recoveries: AtomicU32,
     /// Turns to a reason when the run is to stop.
     pub cancelled: watch::Receiver<Option<CancelReason>>,
 }
@@ -90,7 +93,7 @@ impl Executor {
         let packages = read_packages(&session)
             .await
             .map_err(|error| session_failed(&error))?;
-        let session = Arc::new(session);
+        let mut session = Arc::new(session);
         for (index, run) in self.request.scenarios.iter().enumerate() {
             if self.is_cancelled() {
                 break;
@@ -105,23 +108,28 @@ impl Executor {
                 persona,
                 packages: packages.clone(),
             };
-            Box::pin(scenario_run.execute()).await?;
+            session = Box::pin(scenario_run.execute()).await?;
         }
         Ok(())
     }
 
     pub(crate) async fn attach(&self) -> Result<Session, ErrorRecord> {
         let open = self.traces.as_ref().map(|traces| || traces.open());
-        let wanted = Wanted {
-            selector: &self.asked.selector,
-            name: &self.asked.name,
-            transcripts: open.as_ref().map(|open| open as &Transcripts<'_>),
-        };
+        let wanted = self.wanted(open.as_ref().map(|open| open as &Transcripts<'_>));
         let transport = self.world.lister.attach(wanted).await;
         let transport = transport.map_err(|error| explain(&error))?;
         let clock = Arc::clone(&self.world.clock);
         let attached = Session::attach(transport, clock, self.asked.grants.clone()).await;
         attached.map_err(|error| session_failed(&error))
+    }
+
+    /// The handset, as a lister is told of it.
+    pub(crate) fn wanted<'a>(&'a self, transcripts: Option<&'a Transcripts<'a>>) -> Wanted<'a> {
+        Wanted {
+            selector: &self.asked.selector,
+            name: &self.asked.name,
+            transcripts,
+        }
     }
 
     /// An error if the same handset is in this run already, reached in another way. Serial numbers are

@@ -84,6 +84,12 @@ impl FileJournal {
         entries.map(|(id, undo)| (*id, undo.clone())).collect()
     }
 
+    /// The number of the next entry.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     fn write(&mut self, line: &impl Serialize) -> Result<(), JournalError> {
         let json = serde_json::to_vec(line).map_err(JournalError::NotEncodable)?;
         // A torn line is closed, so that what follows stands on a line of its own.

@@ -24,6 +24,7 @@ mod testing;
 pub mod traces;
 pub mod undo;
 
+mod ladder;
 mod observe;
 mod scenario_run;
 mod stage;

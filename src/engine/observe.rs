@@ -31,6 +31,9 @@ const TRANSCRIPT: &str = "transcript.jsonl";
 /// The evidence file of what was found.
 const ANALYSIS: &str = "analysis.json";
 
+/// What is known of a step whose end was not seen.
+const BEGAN: &str = "it began, and was not seen to end";
+
 /// Bytes of a capture analysed at once.
 const CHUNK: usize = 256 << 10;
 
@@ -72,6 +75,8 @@ pub(crate) struct Observation {
     pub(crate) marks: Vec<String>,
     /// Grants used.
     pub(crate) permissions: BTreeSet<Permission>,
+    /// The number of the first journal entry of the step that began last.
+    pub(crate) journalled: u64,
     transcript: Box<dyn Appender>,
     gaps: Vec<Gap>,
     steps: Vec<StepObserved>,
@@ -101,6 +106,14 @@ enum Line<'a> {
     Stopped {
         why: &'a str,
     },
+    Recovery {
+        tried: &'a str,
+        outcome: &'a str,
+    },
+    Interrupted {
+        step: &'a str,
+        found: &'a str,
+    },
 }
 
 impl Observation {
@@ -113,6 +126,7 @@ impl Observation {
             captured: false,
             marks: Vec::new(),
             permissions: BTreeSet::new(),
+            journalled: 0,
             transcript: folder.append(TRANSCRIPT)?,
             gaps: Vec::new(),
             steps: Vec::new(),
@@ -188,11 +202,15 @@ impl Observation {
         }
     }
 
-    /// A step begins.
-    pub(crate) fn step_begins(&mut self, step: &str) -> Result<(), StoreError> {
+    /// A step begins; its first journal entry would have this number.
+    pub(crate) fn step_begins(&mut self, step: &str, journalled: u64) -> Result<(), StoreError> {
+        self.journalled = journalled;
         self.steps.push(StepObserved {
             id: step.to_owned(),
-            outcome: StepOutcome::NotReached,
+            // What ends it says otherwise.
+            outcome: StepOutcome::Unverified {
+                reason: BEGAN.to_owned(),
+            },
             started: None,
             ended: None,
             note: None,
@@ -235,6 +253,29 @@ impl Observation {
             evidence,
             failed: performed.as_ref().err().map(|error| causes(error)),
         })
+    }
+
+    /// A way back to a lost handset was tried. That the line cannot be stored is told by what cannot be
+    /// stored next; the run record has it too.
+    pub(crate) fn recovery(&mut self, tried: &str, outcome: &str) {
+        let _ = self.tell(&Line::Recovery { tried, outcome });
+    }
+
+    /// What is known, after a loss, of the step that was under way; one that was seen to happen is as
+    /// it was seen.
+    pub(crate) fn interrupted(&mut self, found: &str) {
+        let Some(step) = self.steps.last_mut() else {
+            return;
+        };
+        let why = match &step.outcome {
+            StepOutcome::Failed { reason } | StepOutcome::Unverified { reason } => reason.clone(),
+            StepOutcome::Verified { .. } | StepOutcome::NotReached => return,
+        };
+        step.outcome = StepOutcome::Unverified {
+            reason: format!("the connection was lost meanwhile ({why}); {found}"),
+        };
+        let id = step.id.clone();
+        let _ = self.tell(&Line::Interrupted { step: &id, found });
     }
 
     /// The variant does not run to its end.

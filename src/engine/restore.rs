@@ -54,6 +54,27 @@ pub async fn apply(session: &Session, undo: &Undo) -> Result<(), ActError> {
     }
 }
 
+/// Whether the change that `undo` would put back is on the handset, as an independent read shows it;
+/// `None` where none tells.
+pub(crate) async fn happened(session: &Session, undo: &Undo) -> Result<Option<bool>, ActError> {
+    Ok(match undo {
+        Undo::DeleteRawContact {
+            name,
+            newest_before,
+        } => Some(contact::is_there(session, name, *newest_before).await?),
+        Undo::DeleteSms {
+            address,
+            body,
+            newest_before,
+        } => Some(sms::is_there(session, address, body, *newest_before).await?),
+        Undo::DeleteCall {
+            number,
+            newest_before,
+        } => Some(call::is_logged(session, number, *newest_before).await?),
+        _ => None,
+    })
+}
+
 async fn run(session: &Session, command: &str, root: bool) -> Result<(), ActError> {
     let user = if root { User::Root } else { User::Shell };
     let answer = session.run(user, command).await?;

@@ -19,6 +19,7 @@ use crate::scenario::permission::Permission;
 use crate::scenario::toggle::Toggle;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use tokio::sync::{mpsc, watch};
 
 /// Events that may wait for the dispatcher; an executor that is further ahead waits.
@@ -112,6 +113,7 @@ pub async fn run(
             world: world.clone(),
             events: sender.clone(),
             claimed: Arc::clone(&claimed),
+            recoveries: AtomicU32::new(0),
             cancelled: stopped.clone(),
         })));
     }

@@ -42,13 +42,14 @@ pub(crate) struct ScenarioRun<'a> {
 }
 
 impl ScenarioRun<'_> {
-    /// Runs every variant. An error means that the handset cannot be used any more.
-    pub(crate) async fn execute(self) -> Result<(), ErrorRecord> {
+    /// Runs every variant; the session to go on with, which is another one after a loss. An error
+    /// means that the handset cannot be used any more.
+    pub(crate) async fn execute(mut self) -> Result<Arc<Session>, ErrorRecord> {
         if let Some(error) = self.unmet() {
             let mut record = self.record(&[], Vec::new());
             record.errors.push(error);
             self.tell(record).await;
-            return Ok(());
+            return Ok(self.session);
         }
         let detector = Arc::new(Detector::new(&self.persona));
         let mut done: Vec<(Variant, VariantResult)> = Vec::new();
@@ -58,7 +59,11 @@ impl ScenarioRun<'_> {
                 break;
             }
             let result = Box::pin(self.variant(&variant, &detector)).await;
+            let mut result = result;
             failed = result.lost.clone();
+            if let Some(session) = result.session.take() {
+                self.session = Arc::new(session);
+            }
             done.push((variant, result));
             let (record, _) = self.judge(&done);
             self.tell(record).await;
@@ -68,7 +73,7 @@ impl ScenarioRun<'_> {
             self.hold_against_golden(variant, &blind);
         }
         self.tell(record).await;
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(self.session), Err)
     }
 
     async fn variant(&self, variant: &Variant, detector: &Arc<Detector>) -> VariantResult {
@@ -142,6 +147,7 @@ impl ScenarioRun<'_> {
             record.ended = Some(result.ended.clone());
             record.errors = redacted(&self.persona, &result.errors);
             record.restore = result.restore.clone();
+            record.recovery.clone_from(&result.recovery);
             record.evidence.clone_from(&result.evidence);
             variants.push(record);
             blind.push(unseen(&self.persona, &verdict));

@@ -235,7 +235,7 @@ impl<'a> Stage<'a> {
     async fn switch(&mut self, toggle: &Toggle, state: ToggleState) -> Result<(), Stop> {
         let id = format!("toggle:{}={state}", toggle.name);
         self.run.tell_step(&id).await;
-        self.seen.step_begins(&id)?;
+        self.seen.step_begins(&id, self.journal.next())?;
         let mut actor = Actor {
             session: self.run.session,
             journal: self.journal,
@@ -249,7 +249,7 @@ impl<'a> Stage<'a> {
 
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         self.run.tell_step(&step.id).await;
-        self.seen.step_begins(&step.id)?;
+        self.seen.step_begins(&step.id, self.journal.next())?;
         if let Act::Shell {
             changes: Changes::Unknown,
             ..

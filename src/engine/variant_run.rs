@@ -13,25 +13,23 @@ use crate::engine::event::What;
 use crate::engine::executor::{Executor, JOURNAL};
 use crate::engine::folder::Folder;
 use crate::engine::journal_file::{FileJournal, JournalHeader, SCHEMA};
+use crate::engine::ladder::{self, climb};
 use crate::engine::observe::Observation;
 use crate::engine::perform::Scene;
 use crate::engine::recovery::{left_open, put_back};
+use crate::engine::restore;
 use crate::engine::run::rfc3339;
 use crate::engine::session::Session;
 use crate::engine::stage::Stage;
 use crate::outcome::observed::Observed;
-use crate::outcome::run_record::{ErrorRecord, EvidenceRecord, RestoreRecord};
+use crate::outcome::run_record::{ErrorRecord, EvidenceRecord, RecoveryRecord, RestoreRecord};
 use crate::persona::datum::Persona;
-use crate::ports::clock::within;
 use crate::scenario::matrix::{Scenario, Variant};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-/// How long a handset may take to answer when it is asked whether it is still there.
-const STILL_THERE: Duration = Duration::from_secs(3);
-
-/// How long a lost handset may take to be reached again, before it is given up.
-const REATTACH: Duration = Duration::from_secs(4);
+/// How often one handset may be lost and reached again in a run, before it is given up.
+const MAX_RECOVERIES: u32 = 3;
 
 /// Everything about one variant on one handset.
 pub(crate) struct VariantRun<'a> {
@@ -67,6 +65,10 @@ pub(crate) struct VariantResult {
     pub(crate) restore: RestoreRecord,
     /// The files kept.
     pub(crate) evidence: Vec<EvidenceRecord>,
+    /// How a handset that was lost was looked for.
+    pub(crate) recovery: Vec<RecoveryRecord>,
+    /// The session to go on with after a loss.
+    pub(crate) session: Option<Session>,
     /// Why the handset cannot be used any more; `None` when it can.
     pub(crate) lost: Option<ErrorRecord>,
 }
@@ -100,6 +102,8 @@ impl VariantRun<'_> {
             errors: Vec::new(),
             restore: RestoreRecord::default(),
             evidence: Vec::new(),
+            recovery: Vec::new(),
+            session: None,
             lost: None,
         };
         match self.journal() {
@@ -161,9 +165,9 @@ impl VariantRun<'_> {
         };
         let mut stage = Stage::new(self, journal, observation);
         Box::pin(stage.play()).await;
-        let (seen, changes_unknown) = Box::pin(stage.leave()).await;
+        let (mut seen, changes_unknown) = Box::pin(stage.leave()).await;
         self.tell_step("restore").await;
-        result.restore = Box::pin(self.put_back(journal, result)).await;
+        result.restore = Box::pin(self.put_back(journal, &mut seen, result)).await;
         result.restore.needs_restoring.extend(changes_unknown);
         self.tell_step("analyse").await;
         result.observed = seen.analyse(self.detector, &self.folder).await;
@@ -173,28 +177,48 @@ impl VariantRun<'_> {
     async fn put_back(
         &self,
         journal: &mut FileJournal,
+        seen: &mut Observation,
         result: &mut VariantResult,
     ) -> RestoreRecord {
         if self.is_there().await {
             let put_back = put_back(self.session, journal).await;
             return put_back.unwrap_or_else(|error| left_open(journal, &causes(&error)));
         }
-        let why = match self.reattach().await {
-            Ok(session) => {
-                result.lost = Some(ErrorRecord {
-                    message: "the connection to the handset was lost".to_owned(),
-                    hint: Some(
-                        "it was reached again and restored; check the cable, then run again"
-                            .to_owned(),
-                    ),
-                });
-                let put_back = put_back(&session, journal).await;
-                return put_back.unwrap_or_else(|error| left_open(journal, &causes(&error)));
-            }
-            Err(error) => error,
+        let (session, tried) = Box::pin(climb(self.executor, self.session.serial())).await;
+        for tried in &tried {
+            seen.recovery(&tried.rung.to_string(), &tried.outcome);
+            result.recovery.push(RecoveryRecord {
+                tried: tried.rung.to_string(),
+                outcome: tried.outcome.clone(),
+            });
+        }
+        let words: Vec<String> = tried.iter().map(ToString::to_string).collect();
+        let words = words.join("; ");
+        let Some(session) = session else {
+            result.lost = Some(self.lost(journal, &words));
+            return left_open(journal, "the handset cannot be reached");
         };
-        let open = left_open(journal, "the handset cannot be reached");
-        let hint = if open.needs_restoring.is_empty() {
+        let found = self.happened(&session, journal, seen).await;
+        seen.interrupted(found);
+        let put_back = put_back(&session, journal).await;
+        let put_back = put_back.unwrap_or_else(|error| left_open(journal, &causes(&error)));
+        let error = ErrorRecord {
+            message: format!("the connection to the handset was lost, and found again ({words})"),
+            hint: Some("this variant was stopped there; check the cable, run again".to_owned()),
+        };
+        let recoveries = self.executor.recoveries.fetch_add(1, Ordering::Relaxed) + 1;
+        if recoveries >= MAX_RECOVERIES || !put_back.needs_restoring.is_empty() {
+            result.lost = Some(error);
+        } else {
+            result.errors.push(error);
+            result.session = Some(session);
+        }
+        put_back
+    }
+
+    /// What is told of a handset that no rung led back to: nobody knows what state it is in.
+    fn lost(&self, journal: &FileJournal, words: &str) -> ErrorRecord {
+        let hint = if journal.open().is_empty() {
             "nothing had been changed on it; plug it in again, then run again".to_owned()
         } else {
             format!(
@@ -202,40 +226,37 @@ impl VariantRun<'_> {
                 self.selector()
             )
         };
-        result.lost = Some(ErrorRecord {
-            message: format!("the handset was lost: {}", why.message),
+        ErrorRecord {
+            message: format!("the handset was lost, and its state is unknown ({words})"),
             hint: Some(hint),
-        });
-        open
+        }
+    }
+
+    /// Whether the step that the loss interrupted happened, as an independent read shows it. It is not
+    /// done again either way.
+    async fn happened(
+        &self,
+        session: &Session,
+        journal: &FileJournal,
+        seen: &Observation,
+    ) -> &'static str {
+        let entries = journal.open();
+        let of_step = entries.iter().filter(|(id, _)| id.0 >= seen.journalled);
+        for (_, undo) in of_step {
+            match restore::happened(session, undo).await {
+                Ok(Some(true)) => return "it did happen, as an independent read shows",
+                Ok(Some(false)) => {
+                    return "it did not happen, as far as an independent read shows";
+                }
+                Ok(None) | Err(_) => {}
+            }
+        }
+        "whether it happened is not known"
     }
 
     /// Whether the handset still answers on the session's connection.
     pub(crate) async fn is_there(&self) -> bool {
-        let clock = &*self.executor.world.clock;
-        let answer = within(
-            clock,
-            STILL_THERE,
-            "a sign of life",
-            self.session.shell(":"),
-        )
-        .await;
-        matches!(answer, Ok(Ok(_)))
-    }
-
-    async fn reattach(&self) -> Result<Session, ErrorRecord> {
-        let gone = |message: String| ErrorRecord {
-            message,
-            hint: None,
-        };
-        let clock = &*self.executor.world.clock;
-        let attach = self.executor.attach();
-        let attached = within(clock, REATTACH, "the handset to come back", attach).await;
-        let session = attached.map_err(|error| gone(causes(&error)))??;
-        if session.serial() == self.session.serial() {
-            Ok(session)
-        } else {
-            Err(gone("another handset answers in its place".to_owned()))
-        }
+        ladder::is_there(self.session, &*self.executor.world.clock).await
     }
 
     /// Tells the dispatcher which step is under way.

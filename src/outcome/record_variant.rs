@@ -62,6 +62,7 @@ pub fn record_variant(
         golden: None,
         errors: Vec::new(),
         restore: RestoreRecord::default(),
+        recovery: Vec::new(),
         evidence: Vec::new(),
     }
 }

@@ -115,6 +115,9 @@ pub struct VariantRecord {
     pub errors: Vec<ErrorRecord>,
     /// Whether the handset is as it was before the variant.
     pub restore: RestoreRecord,
+    /// How a handset that was lost was looked for, rung by rung; empty for one that was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovery: Vec<RecoveryRecord>,
     /// The files kept, relative to the run's folder.
     pub evidence: Vec<EvidenceRecord>,
 }
@@ -311,6 +314,15 @@ pub struct RestoreRecord {
     pub restored: Vec<String>,
     /// What could not be, in words; empty when nothing is left to do.
     pub needs_restoring: Vec<String>,
+}
+
+/// One way back to a handset that was lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryRecord {
+    /// What was tried: `a new stream`, `a new connection`, and so on.
+    pub tried: String,
+    /// `answered`, or why it led nowhere.
+    pub outcome: String,
 }
 
 /// One file of evidence.

@@ -5,6 +5,7 @@ use crate::ports::store::Appender;
 use crate::ports::transport::{Transport, TransportError};
 use std::fmt;
 use std::sync::Arc;
+use thiserror::Error;
 
 /// How an operator names a handset.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +60,32 @@ pub struct Wanted<'a> {
     pub transcripts: Option<&'a Transcripts<'a>>,
 }
 
+/// How a connection's hardware is made to start anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jolt {
+    /// The USB port is reset, as if the cable were pulled and put back.
+    UsbReset,
+    /// The port's power is switched off and on, by a command that the operator named.
+    PowerCycle,
+}
+
+/// Why a connection's hardware was not made to start anew.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JoltError {
+    /// There is nothing of the kind on the way to this handset.
+    #[error("not possible: {why}")]
+    NotPossible {
+        /// Why not.
+        why: &'static str,
+    },
+    /// It was tried, and did not work.
+    #[error("{reason}")]
+    Failed {
+        /// What was seen.
+        reason: String,
+    },
+}
+
 /// Opens transports.
 pub trait Lister: Send + Sync {
     /// A transport to a handset; again for one that was lost, over a new connection.
@@ -66,4 +93,8 @@ pub trait Lister: Send + Sync {
         &'a self,
         wanted: Wanted<'a>,
     ) -> BoxFuture<'a, Result<Arc<dyn Transport>, TransportError>>;
+
+    /// Makes the hardware between here and a handset start anew; what ran over it is lost. The caller
+    /// limits the time it may take.
+    fn jolt<'a>(&'a self, jolt: Jolt, wanted: Wanted<'a>) -> BoxFuture<'a, Result<(), JoltError>>;
 }

@@ -16,7 +16,7 @@ use phonehome::outcome::run_record::RunRecord;
 use phonehome::persona::datum::Persona;
 use phonehome::ports::BoxFuture;
 use phonehome::ports::clock::Clock;
-use phonehome::ports::lister::{Lister, Selector, Wanted};
+use phonehome::ports::lister::{Jolt, JoltError, Lister, Selector, Wanted};
 use phonehome::ports::store::Store as _;
 use phonehome::ports::transport::{Transport, TransportError};
 use phonehome::scenario::parse::parse_scenario;
@@ -69,6 +69,11 @@ impl Lister for LabLister {
             let transport = connect(link, config, clock).await?;
             Ok(Arc::new(transport) as Arc<dyn Transport>)
         })
+    }
+
+    fn jolt<'a>(&'a self, _: Jolt, _: Wanted<'a>) -> BoxFuture<'a, Result<(), JoltError>> {
+        let why = "a link in this process has no port";
+        Box::pin(std::future::ready(Err(JoltError::NotPossible { why })))
     }
 }
 

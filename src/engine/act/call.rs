@@ -113,7 +113,11 @@ pub(crate) async fn delete(
 }
 
 /// Waits for the call's row: it is written a moment after the call has ended.
-async fn is_logged(session: &Session, number: &str, newest_before: i64) -> Result<bool, ActError> {
+pub(crate) async fn is_logged(
+    session: &Session,
+    number: &str,
+    newest_before: i64,
+) -> Result<bool, ActError> {
     for _ in 0..TRIES {
         if !rows(session, number, newest_before).await?.is_empty() {
             return Ok(true);

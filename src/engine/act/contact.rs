@@ -107,6 +107,18 @@ pub(crate) async fn delete(
     Ok(())
 }
 
+/// Whether the planted contact's name is there.
+pub(crate) async fn is_there(
+    session: &Session,
+    name: &str,
+    newest_before: i64,
+) -> Result<bool, ActError> {
+    let rows = data_since(session, newest_before).await?;
+    Ok(rows
+        .iter()
+        .any(|row| row.mimetype == NAME && row.value == name))
+}
+
 struct DataRow {
     raw_contact: i64,
     mimetype: String,

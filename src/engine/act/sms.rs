@@ -269,12 +269,30 @@ async fn is_stored(
     message: Message<'_>,
     newest_before: i64,
 ) -> Result<bool, ActError> {
+    let (peer, text) = (message.peer.expose(), message.text.expose());
+    holds(session, uri, (peer, text), newest_before).await
+}
+
+/// Whether a message is in any folder.
+pub(crate) async fn is_there(
+    session: &Session,
+    address: &str,
+    body: &str,
+    newest_before: i64,
+) -> Result<bool, ActError> {
+    holds(session, ALL, (address, body), newest_before).await
+}
+
+async fn holds(
+    session: &Session,
+    uri: &str,
+    (peer, planted): (&str, &str),
+    newest_before: i64,
+) -> Result<bool, ActError> {
     let clause = format!("_id > {newest_before}");
     let rows = provider::query(session, uri, &["address", "body"], Some(&clause)).await?;
     Ok(rows.rows.iter().any(|row| match row.as_slice() {
-        [Some(address), Some(body)] => {
-            same_number(address, message.peer.expose()) && same_text(body, message.text.expose())
-        }
+        [Some(address), Some(body)] => same_number(address, peer) && same_text(body, planted),
         _ => false,
     }))
 }
