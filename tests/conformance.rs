@@ -122,3 +122,12 @@ fn adb_server_36_android_4_3() {
 fn adbd_34_over_tcp() {
     conform("a real adbd 34 over TCP", peer::adbd_34);
 }
+
+/// `.ci/usb-vm` runs it, twice, where there is a handset on USB; elsewhere that is no skip of its own.
+#[test]
+fn usb() {
+    let is_there = std::env::var_os("PHONEHOME_USB_SERIAL").is_some();
+    if is_there || std::env::var_os("PHONEHOME_NO_SKIP").is_none() {
+        conform("USB", peer::usb);
+    }
+}

@@ -88,10 +88,11 @@ impl Threads {
         })
     }
 
-    /// Whether the receiving one is done, and all that it received was taken.
+    /// Whether a call failed, so that one of them is done.
     pub(crate) fn have_ended(&self) -> bool {
         let incoming = self.incoming.try_lock();
-        incoming.is_ok_and(|incoming| incoming.is_closed() && incoming.is_empty())
+        let is_closed = incoming.is_ok_and(|incoming| incoming.is_closed());
+        is_closed || self.failure.get().is_some()
     }
 
     /// A link over them. The next one may follow when this one was dropped.

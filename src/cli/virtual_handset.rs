@@ -36,7 +36,10 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
     let trusted = trusted.collect::<Result<Vec<_>, _>>()?;
     let clock = Arc::new(SystemClock::new());
     let handset = firmware::start(firmware, args.serial, args.seed, clock)?;
-    handset.be_patient(QUIET);
+    if args.usb.is_none() {
+        // On USB it is audited: what a scenario waits for would last as long as it says.
+        handset.be_patient(QUIET);
+    }
     if !args.faults.is_empty() {
         handset.inject(Faults::new(args.faults, args.seed));
     }
@@ -131,7 +134,7 @@ async fn serve_usb(
     terminal.result(&format!("ready on {}\n", folder.display()))?;
     terminal.note("write the name of a controller into the gadget's `UDC` to plug it in");
     tokio::select! {
-        error = gadget.serve(|link| handset.attend(link)) => Err(failure(error).into()),
+        error = gadget.serve(|link| handset.attend_usb(link)) => Err(failure(error).into()),
         () = signals::interrupted() => Ok(Exit::Pass),
     }
 }

@@ -14,8 +14,16 @@ pub(crate) const CHECKS: &[Check] = &[
     check!(always, eight_streams_at_once),
     check!(always, a_stream_that_nobody_reads_delays_no_other),
     check!(always, a_stream_closed_early_ends_its_command),
-    check!(always, a_new_connection_follows_a_dropped_one),
+    check!(connections_beside, a_new_connection_follows_a_dropped_one),
 ];
+
+/// Whether there may be a connection beside the bench's own.
+fn connections_beside(bench: &Bench) -> Result<(), &'static str> {
+    match bench.peer.world.is_alone {
+        true => Err("one program at a time holds a handset on USB"),
+        false => Ok(()),
+    }
+}
 
 async fn the_banner_tells_what_the_handset_can_do(bench: Bench) {
     let banner = bench.transport.banner();

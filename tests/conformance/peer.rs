@@ -5,6 +5,7 @@ use phonehome::adapters::adb::{HostConfig, connect};
 use phonehome::adapters::adb_server::{AdbServer, AdbServerTransport, Target};
 use phonehome::adapters::system_clock::SystemClock;
 use phonehome::adapters::tcp;
+use phonehome::adapters::usb;
 use phonehome::adapters::virtual_handset::firmware::decode::parse;
 use phonehome::adapters::virtual_handset::firmware::shipped::shipped;
 use phonehome::adapters::virtual_handset::handset::{HandsetOptions, VirtualHandset};
@@ -45,6 +46,8 @@ pub(crate) struct World {
     pub(crate) max_payload: usize,
     pub(crate) has_exec: bool,
     pub(crate) tools: Tools,
+    /// It takes one connection at a time.
+    pub(crate) is_alone: bool,
 }
 
 /// Whose commands it has.
@@ -75,6 +78,7 @@ const ANDROID_14: World = World {
     max_payload: 1 << 20,
     has_exec: true,
     tools: Tools::Toybox,
+    is_alone: false,
 };
 
 /// AOSP 4.3, `system/core/adb/adb.h`.
@@ -83,6 +87,7 @@ const ANDROID_4_3: World = World {
     max_payload: 4096,
     has_exec: false,
     tools: Tools::Toolbox,
+    is_alone: false,
 };
 
 fn clock() -> Arc<dyn Clock> {
@@ -242,6 +247,34 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The handset on USB that `PHONEHOME_USB_SERIAL` names: `PHONEHOME_USB_TOOLS` is `toybox` for ours of
+/// Android 14, `busybox` for a real adbd.
+pub(crate) async fn usb() -> Result<Peer, Missing> {
+    let serial = of_text("PHONEHOME_USB_SERIAL").map_err(Missing)?;
+    let tools = match of_text("PHONEHOME_USB_TOOLS").as_deref() {
+        Ok("toybox") => Tools::Toybox,
+        Ok("busybox") => Tools::Busybox,
+        other => panic!("PHONEHOME_USB_TOOLS is {other:?}"),
+    };
+    let connect = move || -> BoxFuture<'static, Connected> {
+        let serial = serial.clone();
+        Box::pin(async move { over(usb::open(&serial).await.unwrap()).await })
+    };
+    Ok(Peer {
+        world: World {
+            tools,
+            is_alone: true,
+            ..ANDROID_14
+        },
+        connect: Box::new(connect),
+        _alive: Vec::new(),
+    })
+}
+
+fn of_text(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|_| format!("{name} says nothing"))
 }
 
 /// Debian's adbd, which is AOSP's, in a root of its own.

@@ -3,6 +3,7 @@
 use crate::adapters::functionfs::descriptors::{descriptors, strings};
 use crate::adapters::functionfs::endpoints::{halt, start};
 use crate::adapters::functionfs::event::{EVENT_LEN, Event};
+use crate::adapters::functionfs::plug::replug;
 use crate::adapters::threaded_link::Threads;
 use crate::ports::link::Link;
 use std::fs::{File, OpenOptions};
@@ -72,8 +73,8 @@ impl Gadget {
     }
 
     /// Hands a link to `attend` for each host, one after the other, until the folder is unmounted.
-    /// An attendance is dropped when the host is unplugged; one that ends by itself is told to the
-    /// host, as a closed connection would be.
+    /// An attendance is dropped when the host is unplugged; when one ends by itself, the gadget is
+    /// unplugged and plugged in again.
     pub async fn serve<A: Future<Output = ()>>(
         mut self,
         mut attend: impl FnMut(Link) -> A,
@@ -105,8 +106,19 @@ impl Gadget {
             if threads.have_ended() {
                 return plug_event(&mut self.events).await;
             }
-            halt(&self.folder);
+            self.part().await;
         }
+    }
+
+    /// Tells the host that its conversation is over, as a closed connection would.
+    async fn part(&self) {
+        let folder = self.folder.clone();
+        // Whoever may not touch the gadget can still make the host's next read fail.
+        let parted = tokio::task::spawn_blocking(move || {
+            replug(&folder).unwrap_or_else(|_| halt(&folder));
+        });
+        // A thread that could not be had leaves the host waiting, as it would on a dead handset.
+        let _ = parted.await;
     }
 }
 

@@ -6,3 +6,4 @@ mod descriptors;
 mod endpoints;
 mod event;
 pub mod gadget;
+mod plug;

@@ -2,7 +2,7 @@
 
 use crate::adapters::threaded_link::{Farewell, Threads};
 use crate::adapters::usb::bulk::{Claimed, UsbReader, UsbWriter};
-use crate::adapters::usb::claim::Claim;
+use crate::adapters::usb::claim::{Claim, is_ours};
 use crate::adapters::usb::device::{Found, context, find_all};
 use crate::adapters::usb::error::UsbError;
 use crate::adapters::usb::handset::{UsbHandset, UsbState};
@@ -78,14 +78,17 @@ fn open_blocking(wanted: &str) -> Result<Link, UsbError> {
 fn find_one(wanted: &str) -> Result<(Found, AdbInterface, Claim), UsbError> {
     let context = context()?;
     let named = one_of(&context, wanted)?.handset;
-    let Some(claim) = Claim::wait(named.bus, named.address) else {
-        return Err(named.problem().unwrap_or(UsbError::Gone));
-    };
-    // It may be free only now.
+    let problem = || named.problem().unwrap_or(UsbError::Gone);
+    if named.state != UsbState::Ready && !is_ours(named.bus, named.address) {
+        return Err(problem());
+    }
+    let claim = Claim::wait(named.bus, named.address).ok_or_else(problem)?;
+    // It may be free only now, or held by somebody else.
     let found = one_of(&context, wanted)?;
     let is_same = (found.handset.bus, found.handset.address) == (named.bus, named.address);
     match (&found.handset.state, found.interface) {
         (UsbState::Ready, Some(interface)) if is_same => Ok((found, interface, claim)),
+        (UsbState::Held { .. }, _) => Err(held(&found.handset)),
         _ => Err(found.handset.problem().unwrap_or(UsbError::Gone)),
     }
 }
@@ -124,10 +127,7 @@ fn claim(
     handle
         .claim_interface(interface.number)
         .map_err(|cause| match cause {
-            Error::Busy => UsbError::Held {
-                serial: handset.name().to_owned(),
-                holders: holders(&device_file(handset.bus, handset.address)),
-            },
+            Error::Busy => held(handset),
             cause => failed("claim its ADB interface", cause),
         })?;
     if interface.setting != 0 {
@@ -135,6 +135,14 @@ fn claim(
         set.map_err(|cause| failed("change its alternate setting", cause))?;
     }
     Ok(())
+}
+
+/// Somebody else was faster.
+fn held(handset: &UsbHandset) -> UsbError {
+    UsbError::Held {
+        serial: handset.name().to_owned(),
+        holders: holders(&device_file(handset.bus, handset.address)),
+    }
 }
 
 const fn failed(action: &'static str, cause: Error) -> UsbError {

@@ -159,9 +159,10 @@ impl VirtualHandset {
         self.daemon.known()
     }
 
-    /// Serves the host at the other end of `link` until it leaves, misbehaves, or adbd restarts.
-    pub fn attend(&self, link: Link) -> impl Future<Output = ()> + Send + use<> {
-        Arc::clone(&self.daemon).attend(link, None)
+    /// Serves the host that is plugged in at the other end of `link` until it leaves, misbehaves, or
+    /// adbd restarts.
+    pub fn attend_usb(&self, link: Link) -> impl Future<Output = ()> + Send + use<> {
+        Arc::clone(&self.daemon).attend_usb(link)
     }
 
     /// Lets hosts connect over TCP, as many as come; gives the address that was bound.

@@ -142,6 +142,16 @@ impl Daemon {
         &self.reversals
     }
 
+    /// Serves a host as [`Self::attend`] does, over USB, where it stays plugged in while the handset restarts.
+    pub(crate) async fn attend_usb(self: Arc<Self>, link: Link) {
+        let mut restarts = self.restarts.subscribe();
+        while self.mode() == Mode::Off {
+            // The sender lives as long as this daemon.
+            let _ = restarts.changed().await;
+        }
+        self.attend(link, None).await;
+    }
+
     /// Accepts hosts at a socket, as many as come, each in a task of its own.
     pub(crate) async fn listen(
         self: Arc<Self>,
@@ -266,6 +276,7 @@ impl Daemon {
             state.listens = true;
         }
         self.tell_network();
+        self.restarts.send_modify(|count| *count += 1);
     }
 
     /// Ends this life and begins the next, taking hosts over TCP or not.
