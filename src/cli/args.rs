@@ -1,6 +1,7 @@
 //! The command line: names are a contract.
 
 use crate::adapters::fault_injector::Fault;
+use crate::adapters::virtual_handset::firmware::model::Auth;
 use crate::cli::selector::{Choice, parse_choice, parse_selector};
 use crate::ports::lister::Selector;
 use crate::scenario::permission::Permission;
@@ -8,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a phone sends, which app sends it, to whom, in what form, and whether that is still what
 /// was agreed.
@@ -166,6 +168,10 @@ pub(crate) struct Virtual {
     /// sends; repeatable
     #[arg(long = "fault", value_name = "KIND@INDEX[:in|out]")]
     pub(crate) faults: Vec<Fault>,
+    /// What its owner answers when asked to allow a computer: allow, deny, ignore, after:5s (and
+    /// then allow), or off, so that nobody asks; else as the firmware says
+    #[arg(long, value_name = "ANSWER", value_parser = parse_auth)]
+    pub(crate) auth: Option<Auth>,
     /// Speak TLS, as wireless debugging does since Android 11: only hosts that it knows get in
     #[arg(long)]
     pub(crate) tls: bool,
@@ -184,6 +190,21 @@ pub(crate) struct Virtual {
     /// Fixes everything drawn at random
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) seed: u64,
+}
+
+/// An owner's answer: `allow`, `after:5s`.
+fn parse_auth(word: &str) -> Result<Auth, String> {
+    match word {
+        "off" => Ok(Auth::Off),
+        "allow" => Ok(Auth::Accept),
+        // A host can not tell them apart.
+        "deny" | "ignore" => Ok(Auth::Silent),
+        _ => word
+            .strip_prefix("after:")
+            .and_then(|pause| pause.strip_suffix('s')?.parse().ok())
+            .map(|seconds| Auth::AcceptAfter(Duration::from_secs(seconds)))
+            .ok_or_else(|| "expected allow, deny, ignore, off or after:SECONDSs".to_owned()),
+    }
 }
 
 /// Which handsets.

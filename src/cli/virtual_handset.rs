@@ -24,7 +24,10 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Runs the command until it is interrupted.
 pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<Exit> {
-    let firmware = firmware::load(&args.firmware, terminal)?;
+    let mut firmware = firmware::load(&args.firmware, terminal)?;
+    if let Some(auth) = args.auth {
+        firmware.adb.auth = auth;
+    }
     let addresses = [Some(args.listen), args.pairing];
     let exposed = |address: &&SocketAddr| !address.ip().is_loopback();
     if let (Some(address), false) = (addresses.iter().flatten().find(exposed), args.expose) {

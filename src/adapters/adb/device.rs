@@ -3,6 +3,7 @@
 
 use crate::adapters::adb::services::{self, Services};
 use crate::adapters::adb::shared::Shared;
+use crate::ports::BoxFuture;
 use crate::ports::link::{Link, Securer};
 use crate::ports::transport::TransportError;
 use crate::wire::adb::auth::PublicKey;
@@ -12,6 +13,7 @@ use crate::wire::adb::handshake::TOKEN_LEN;
 use crate::wire::adb::limits::Limits;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use std::fmt;
 use std::sync::Arc;
 
 /// What an adbd is.
@@ -37,12 +39,27 @@ pub struct AuthorisedKeys {
 }
 
 /// The owner's answer to "Allow USB debugging?".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Owner {
     /// Taps "Allow".
     Allows,
     /// Taps "Deny", or does not look: the host cannot tell.
     Ignores,
+    /// Looks at the key, and taps "Allow" (`true`) in their own time.
+    Decides(Decision),
+}
+
+/// What an owner makes of a key.
+pub type Decision = Arc<dyn Fn(PublicKey) -> BoxFuture<'static, bool> + Send + Sync>;
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allows => "Allows",
+            Self::Ignores => "Ignores",
+            Self::Decides(_) => "Decides",
+        })
+    }
 }
 
 /// Serves one host until its link ends. Dropping the future ends the connection.
@@ -127,9 +144,7 @@ impl HostSession {
                     self.challenge();
                 }
             }
-            Event::PublicKeyOffered { text } if self.owner_allows(&text) => {
-                self.shared.with(|state| state.connection.accept());
-            }
+            Event::PublicKeyOffered { text } => self.ask(&text),
             Event::OpenRequested { stream, service } => {
                 services::answer(&self.shared, &*self.services, stream, &service);
             }
@@ -153,8 +168,25 @@ impl HostSession {
         known.into_iter().any(|key| key.verifies(token, signature))
     }
 
-    fn owner_allows(&self, text: &str) -> bool {
-        let owner = self.auth.as_ref().map(|auth| auth.owner);
-        owner == Some(Owner::Allows) && PublicKey::parse(text).is_ok()
+    /// Asks the owner about a key; without an answer the host waits.
+    fn ask(&self, text: &str) {
+        let Ok(key) = PublicKey::parse(text) else {
+            return;
+        };
+        match self.auth.as_ref().map(|auth| &auth.owner) {
+            Some(Owner::Allows) => self.shared.with(|state| state.connection.accept()),
+            Some(Owner::Decides(decision)) => {
+                let (decision, shared) = (decision(key), Arc::clone(&self.shared));
+                tokio::spawn(async move {
+                    tokio::select! {
+                        allows = decision => if allows {
+                            shared.with(|state| state.connection.accept());
+                        },
+                        () = shared.gone() => {}
+                    }
+                });
+            }
+            Some(Owner::Ignores) | None => {}
+        }
     }
 }

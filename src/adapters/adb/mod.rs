@@ -9,7 +9,7 @@ mod services;
 mod shared;
 mod stream;
 
-pub use device::{AuthorisedKeys, DeviceConfig, Owner, serve, serve_tls};
+pub use device::{AuthorisedKeys, Decision, DeviceConfig, Owner, serve, serve_tls};
 pub use framing::{Observer, link_over, observed};
 pub use host::{AdbTransport, HostConfig, connect};
 pub use peer::Peer;

@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -333,7 +334,8 @@ impl Daemon {
         let property = |name| firmware.property(name);
         let owner = match firmware.adb.auth {
             Auth::Off => None,
-            Auth::Accept => Some(Owner::Allows),
+            Auth::Accept => Some(self.owner(Duration::ZERO)),
+            Auth::AcceptAfter(pause) => Some(self.owner(pause)),
             Auth::Silent => Some(Owner::Ignores),
         };
         Some(DeviceConfig {
@@ -351,6 +353,21 @@ impl Daemon {
                 owner,
             }),
         })
+    }
+
+    /// An owner who looks at the screen after a while and taps "Always allow from this computer".
+    fn owner(&self, pause: Duration) -> Owner {
+        let (clock, known) = (Arc::clone(&self.clock), self.known.clone());
+        Owner::Decides(Arc::new(move |key| {
+            let (clock, known) = (Arc::clone(&clock), known.clone());
+            Box::pin(async move {
+                if !pause.is_zero() {
+                    clock.sleep_until(clock.now().after(pause)).await;
+                }
+                known.add(key);
+                true
+            })
+        }))
     }
 
     /// The environment of what adbd runs.

@@ -275,7 +275,7 @@ async fn reversed_sockets_are_kept_in_a_list() {
             "FAIL001dlistener 'tcp:5566' not found",
         ),
         ("forward:tcp:5566;tcp:7", "OKAY00045566"),
-        ("forward:tcp:1;*x", "FAIL0016bad forward: tcp:1;*x"),
+        ("forward:tcp:1;*x", "FAIL0015bad forward: tcp:1;*x"),
         ("forward:tcp:1", "FAIL0012bad forward: tcp:1"),
         (
             "forward:tcp:70000;tcp:7",
@@ -334,4 +334,104 @@ async fn a_socket_that_leads_nowhere_is_closed() {
     let transport = attach(&handset).await;
     talk(&transport, "reverse:forward:tcp:5566;tcp:7").await;
     assert_eq!(bytes_of(&transport, "tcp:5566").await, b"");
+}
+
+/// An APK sent as a stream, and the answer.
+async fn sent(transport: &AdbTransport, service: &str, apk: &[u8]) -> String {
+    let mut stream = transport.open(service).await.unwrap();
+    stream.write_all(apk).await.unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    said
+}
+
+/// Failures as `PackageManagerService` and `PackageInstallerSession` word them.
+#[tokio::test]
+async fn packages_come_and_go() {
+    const BASE_6: &[u8] = include_bytes!("../../../../tests/data/apk/base-6.apk");
+    const BASE_7: &[u8] = include_bytes!("../../../../tests/data/apk/base-7.apk");
+    const SPLIT_7: &[u8] = include_bytes!("../../../../tests/data/apk/split-7.apk");
+    const TEST_1: &[u8] = include_bytes!("../../../../tests/data/apk/test-1.apk");
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    let install = async |apk: &[u8], more: &str| {
+        let service = format!("exec:cmd package install {more} -S {}", apk.len());
+        sent(&transport, &service, apk).await
+    };
+    let path = async || talk(&transport, "exec:pm path com.example.small").await;
+    assert_eq!(install(BASE_7, "").await, "Success\n");
+    assert!(path().await.ends_with("/base.apk\n"));
+    let file = path().await.trim().replace("package:", "");
+    let stored = bytes_of(&transport, &format!("exec:cat {file}")).await;
+    assert_eq!(stored, BASE_7);
+    let listed = talk(&transport, "exec:pm list packages -3").await;
+    assert_eq!(listed, "package:com.example.small\n");
+
+    // A userdebug build lets versions go back where that is asked for.
+    let older = "Failure [INSTALL_FAILED_VERSION_DOWNGRADE: Downgrade detected: Update version code 6 is older than current 7]\n";
+    assert_eq!(install(BASE_6, "").await, older);
+    assert_eq!(install(BASE_6, "-d").await, "Success\n");
+    let known = "Failure [INSTALL_FAILED_ALREADY_EXISTS: Attempt to re-install com.example.small without first uninstalling.]\n";
+    assert_eq!(install(BASE_7, "-R").await, known);
+    let test = "Failure [INSTALL_FAILED_TEST_ONLY: Failed to install test-only apk. Did you forget to add -t?]\n";
+    assert_eq!(install(TEST_1, "").await, test);
+    assert_eq!(install(TEST_1, "-t").await, "Success\n");
+    let said = install(b"no apk", "").await;
+    assert!(
+        said.starts_with("Failure [INSTALL_PARSE_FAILED_NOT_APK: Failed to parse /data/app/vmdl"),
+        "{said}"
+    );
+    let base = "Failure [INSTALL_FAILED_INVALID_APK: Full install must include a base package]\n";
+    assert_eq!(install(SPLIT_7, "").await, base);
+
+    let said = talk(&transport, "exec:pm install-create -S 1145").await;
+    let session = said
+        .trim()
+        .strip_prefix("Success: created install session [");
+    let session = session.and_then(|rest| rest.strip_suffix(']')).unwrap();
+    for (name, apk) in [("0_base", BASE_7), ("1_split", SPLIT_7)] {
+        let service = format!(
+            "abb_exec:package\0install-write\0-S\0{}\0{session}\0{name}\0-",
+            apk.len()
+        );
+        let said = sent(&transport, &service, apk).await;
+        assert_eq!(said, format!("Success: streamed {} bytes\n", apk.len()));
+    }
+    let said = talk(&transport, &format!("exec:pm install-commit {session}")).await;
+    assert_eq!(said, "Success\n");
+    assert!(path().await.ends_with("/split_config.en.apk\n"));
+
+    assert_eq!(
+        talk(&transport, "exec:pm uninstall com.example.small").await,
+        "Success\n"
+    );
+    assert_eq!(path().await, "");
+    let gone = talk(&transport, &format!("exec:ls {file}")).await;
+    assert!(gone.contains("No such file"), "{gone}");
+    let said = talk(&transport, "exec:pm uninstall com.android.phone").await;
+    assert_eq!(said, "Failure [DELETE_FAILED_INTERNAL_ERROR]\n");
+}
+
+#[tokio::test]
+async fn a_bugreport_tells_how_far_it_is() {
+    let handset = handset("android-14");
+    let transport = attach(&handset).await;
+    let said = talk(&transport, "exec:bugreportz -p").await;
+    let lines: Vec<&str> = said.lines().collect();
+    let path = lines[0].strip_prefix("BEGIN:").unwrap();
+    assert_eq!(
+        lines[1..4],
+        ["PROGRESS:25/100", "PROGRESS:50/100", "PROGRESS:75/100"]
+    );
+    assert_eq!(lines[4], format!("OK:{path}"));
+    let zip = bytes_of(&transport, &format!("exec:cat {path}")).await;
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
+    let mut entry = String::new();
+    let mut read = zip.by_name("main_entry.txt").unwrap();
+    std::io::Read::read_to_string(&mut read, &mut entry).unwrap();
+    drop(read);
+    let mut report = String::new();
+    let mut read = zip.by_name(&entry).unwrap();
+    std::io::Read::read_to_string(&mut read, &mut report).unwrap();
+    assert!(report.contains("[ro.build.version.release]: [14]"));
 }

@@ -63,7 +63,7 @@ pub(crate) fn start(world: &mut World, package: &str, reason: &str) -> Option<u3
         return Some(pid);
     }
     let firmware = Arc::clone(&world.firmware);
-    let uid = firmware.package(package)?.uid;
+    let uid = world.android.packages.get(package)?.uid;
     let now = world.uptime();
     let pid = world
         .processes
@@ -117,7 +117,12 @@ pub(crate) fn start(world: &mut World, package: &str, reason: &str) -> Option<u3
 
 /// Stops an app at once (`am force-stop`).
 pub(crate) fn force_stop(world: &mut World, package: &str) {
-    let Some(uid) = world.firmware.package(package).map(|package| package.uid) else {
+    let Some(uid) = world
+        .android
+        .packages
+        .get(package)
+        .map(|package| package.uid)
+    else {
         return;
     };
     let message = if world.android.is_old() {

@@ -3,6 +3,7 @@
 use super::apps::Apps;
 use super::display::Display;
 use super::log::{Buffer, Level, Logs, Writer};
+use super::packages::Packages;
 use super::preference;
 use super::provider::providers::Providers;
 use super::settings::SettingsStore;
@@ -28,6 +29,8 @@ pub(crate) struct Android {
     pub(crate) operations: BTreeMap<(String, &'static str), &'static str>,
     /// Contacts, messages, calls.
     pub(crate) providers: Providers,
+    /// What is installed.
+    pub(crate) packages: Packages,
     /// Running apps.
     pub(crate) apps: Apps,
     /// What is on the screen.
@@ -52,6 +55,7 @@ impl Android {
             settings: SettingsStore::new(firmware.settings.clone()),
             operations: BTreeMap::new(),
             providers: Providers::new(firmware.sdk),
+            packages: Packages::new(firmware),
             apps: Apps::default(),
             display: Display::default(),
             telephony: Telephony::default(),
@@ -75,6 +79,7 @@ impl Android {
         std::mem::swap(&mut fresh.settings, &mut self.settings);
         std::mem::swap(&mut fresh.operations, &mut self.operations);
         std::mem::swap(&mut fresh.providers, &mut self.providers);
+        std::mem::swap(&mut fresh.packages, &mut self.packages);
         fresh.verity = self.verity;
         *self = fresh;
     }

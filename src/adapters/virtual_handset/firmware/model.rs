@@ -137,8 +137,10 @@ pub struct Adb {
 pub enum Auth {
     /// Nobody asks.
     Off,
-    /// Asked; a known or new key is accepted.
+    /// Asked; a known or new key is accepted, and remembered.
     Accept,
+    /// The same, a while after the question came.
+    AcceptAfter(Duration),
     /// Asked; nobody answers, so the computer stays unauthorized.
     Silent,
 }

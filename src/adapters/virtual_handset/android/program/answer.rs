@@ -58,7 +58,7 @@ impl Caller {
         if self.user.is_root() || self.user.uid == 1000 {
             return true;
         }
-        let of_uid = |uid: u32| world.firmware.packages.iter().filter(move |p| p.uid == uid);
+        let of_uid = |uid: u32| world.android.packages.iter().filter(move |p| p.uid == uid);
         of_uid(self.user.uid).any(|package| package.permissions.iter().any(|p| p == permission))
     }
 

@@ -82,7 +82,7 @@ pub(super) fn appops(world: &mut World, _: &Caller, words: &[String]) -> Answer 
 }
 
 fn with(world: &mut World, package: &str, act: impl FnOnce(&mut World) -> Answer) -> Answer {
-    if world.firmware.package(package).is_some() {
+    if world.android.packages.get(package).is_some() {
         act(world)
     } else {
         Answer::error(format!("Error: No UID for {package} in user 0"), MINUS_ONE)

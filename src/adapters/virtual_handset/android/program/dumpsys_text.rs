@@ -209,7 +209,7 @@ pub(super) fn activity(world: &World) -> String {
 
 /// PackageManagerService: one package, or all, or the shared users.
 pub(super) fn package(world: &World, of: Option<&str>) -> String {
-    let packages = world.firmware.packages.iter();
+    let packages = world.android.packages.iter();
     match of {
         Some("shared-users") => {
             let mut shared: Vec<(&str, u32)> = packages
@@ -230,7 +230,7 @@ pub(super) fn package(world: &World, of: Option<&str>) -> String {
                     .collect::<String>()
             )
         }
-        Some(name) => match world.firmware.package(name) {
+        Some(name) => match world.android.packages.get(name) {
             Some(package) => format!("Packages:\n{}", one(world, package)),
             None => format!("Unable to find package: {name}\n"),
         },

@@ -4,11 +4,13 @@
 mod activity;
 mod answer;
 mod appops;
+mod bugreport;
 mod cmd;
 mod content;
 mod dumpsys;
 mod dumpsys_text;
 mod input;
+mod install;
 mod intent;
 mod logcat;
 mod logcat_options;

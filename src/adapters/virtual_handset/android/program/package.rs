@@ -1,7 +1,7 @@
-//! `pm`: lists, paths, and clearing an app's data.
+//! `pm`: lists, paths, clearing an app's data, taking it away. Installing is `install`'s.
 
 use super::answer::{Answer, Caller, MINUS_ONE};
-use crate::adapters::virtual_handset::android::apps;
+use crate::adapters::virtual_handset::android::{apps, packages};
 use crate::adapters::virtual_handset::firmware::model::Package;
 use crate::adapters::virtual_handset::kernel::user::User;
 use crate::adapters::virtual_handset::kernel::world::World;
@@ -18,6 +18,7 @@ pub(super) fn pm(world: &mut World, caller: &Caller, words: &[String]) -> Answer
         ),
         ["path", rest @ ..] => path(world, rest),
         ["clear", rest @ ..] => clear(world, caller, rest, failed),
+        ["uninstall", rest @ ..] => uninstall(world, caller, rest),
         [] => Answer::error(
             "usage: pm list packages [-f] [-d] [-e] [-s] [-3] [-i] [-u] [--user USER_ID] [FILTER]\n       pm path PACKAGE\n       pm clear [--user USER_ID] PACKAGE",
             1,
@@ -65,19 +66,45 @@ fn list(world: &World, options: &[&str], failed: u8) -> Answer {
         };
         format!("package:{path}{}{uid}\n", package.name)
     };
-    let packages = world.firmware.packages.iter().filter(shown);
+    let packages = world.android.packages.iter().filter(shown);
     Answer::text(packages.map(line).collect::<String>())
 }
 
 fn path(world: &World, words: &[&str]) -> Answer {
     let name = operand(words);
-    match name.and_then(|name| world.firmware.package(name)) {
-        Some(package) => Answer::line(format!("package:{}", package.path)),
+    let packages = &world.android.packages;
+    match name.and_then(|name| packages.get(name)) {
+        Some(package) => {
+            let paths = packages.paths(package).into_iter();
+            Answer::text(
+                paths
+                    .map(|path| format!("package:{path}\n"))
+                    .collect::<String>(),
+            )
+        }
         None if name.is_none() => Answer::error("Error: no package specified", 1),
         None => Answer {
             code: 1,
             ..Answer::default()
         },
+    }
+}
+
+/// `uninstall [-k] [--user ID] PACKAGE`
+fn uninstall(world: &mut World, caller: &Caller, words: &[&str]) -> Answer {
+    let keeps_data = words.contains(&"-k");
+    let words: Vec<&str> = words.iter().copied().filter(|word| *word != "-k").collect();
+    let Some(name) = operand(&words) else {
+        return Answer::error("Error: package name not specified", 1);
+    };
+    let may = matches!(caller.user.uid, 0 | 1000 | 2000);
+    if may && packages::uninstall(world, name, keeps_data) {
+        return Answer::line("Success");
+    }
+    Answer {
+        stdout: "Failure [DELETE_FAILED_INTERNAL_ERROR]\n".to_owned(),
+        code: 1,
+        ..Answer::default()
     }
 }
 
@@ -94,7 +121,7 @@ fn clear(world: &mut World, caller: &Caller, words: &[&str], failed: u8) -> Answ
     let Some(name) = operand(words) else {
         return Answer::error("Error: no package specified", 1);
     };
-    if !matches!(caller.user.uid, 0 | 1000 | 2000) || world.firmware.package(name).is_none() {
+    if !matches!(caller.user.uid, 0 | 1000 | 2000) || world.android.packages.get(name).is_none() {
         return Answer {
             stderr: "Failed\n".to_owned(),
             code: failed,
@@ -108,8 +135,9 @@ fn clear(world: &mut World, caller: &Caller, words: &[&str], failed: u8) -> Answ
         world.files.purge(&format!("{home}/{entry}"));
     }
     let uid = world
-        .firmware
-        .package(name)
+        .android
+        .packages
+        .get(name)
         .map_or(0, |package| package.uid);
     let preferences = format!("{home}/shared_prefs");
     match world.files.put_directory(&preferences, 0o771, uid, uid) {

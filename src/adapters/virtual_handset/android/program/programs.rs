@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, Caller, Command};
 use super::{
-    activity, appops, cmd, content, dumpsys, input, logcat, maintenance, package, properties,
-    radio, screencap, service, settings, uiautomator,
+    activity, appops, bugreport, cmd, content, dumpsys, input, install, logcat, maintenance,
+    package, properties, radio, screencap, service, settings, uiautomator,
 };
 use crate::adapters::virtual_handset::behaviour::routine;
 use crate::adapters::virtual_handset::kernel::process::{Process, Program, Stop};
@@ -14,7 +14,9 @@ pub(crate) const PROGRAMS: &[(&str, Program)] = &[
     ("am", |process| run(process, activity::am)),
     ("appops", |process| run(process, appops::appops)),
     ("bu", maintenance::bu),
-    ("cmd", |process| run(process, cmd::cmd)),
+    ("bugreport", bugreport::bugreport),
+    ("bugreportz", bugreport::bugreportz),
+    ("cmd", |process| package_or(process, 2, cmd::cmd)),
     ("content", |process| run(process, content::content)),
     ("disable-verity", |process| {
         run(process, maintenance::disable_verity)
@@ -26,7 +28,7 @@ pub(crate) const PROGRAMS: &[(&str, Program)] = &[
     ("getprop", |process| run(process, properties::getprop)),
     ("input", |process| run(process, input::input)),
     ("logcat", logcat::logcat),
-    ("pm", |process| run(process, package::pm)),
+    ("pm", |process| package_or(process, 1, package::pm)),
     ("reboot", maintenance::reboot),
     ("remount", |process| run(process, maintenance::remount)),
     ("screencap", screencap::screencap),
@@ -43,6 +45,7 @@ pub(crate) const PROGRAMS: &[(&str, Program)] = &[
 /// Commands that came after 4.3, with their first API level.
 const LATER: &[(&str, u32)] = &[
     ("appops", 21),
+    ("bugreportz", 24),
     ("cmd", 24),
     ("disable-verity", 21),
     ("enable-verity", 22),
@@ -53,6 +56,24 @@ pub(crate) fn exists(name: &str, sdk: u32) -> bool {
     LATER
         .iter()
         .all(|(later, first)| *later != name || sdk >= *first)
+}
+
+/// The package manager reads what it installs; its words begin at `from`.
+fn package_or(
+    process: &mut Process,
+    from: usize,
+    command: Command,
+) -> BoxFuture<'_, Result<u8, Stop>> {
+    let words = process.arguments.get(from..).unwrap_or_default().to_vec();
+    let is_package = from == 1
+        || process
+            .arguments
+            .get(1)
+            .is_some_and(|word| word == "package");
+    if !is_package || !install::is_install(&words) {
+        return run(process, command);
+    }
+    Box::pin(async move { install::run(process, &words).await })
 }
 
 fn run(process: &mut Process, command: Command) -> BoxFuture<'_, Result<u8, Stop>> {
