@@ -54,6 +54,7 @@ impl Bench {
             .args(["virtual", firmware, "--listen", "127.0.0.1:0"])
             .args(more)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
