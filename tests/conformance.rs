@@ -21,11 +21,13 @@ mod connection;
 mod files;
 #[path = "conformance/peer.rs"]
 mod peer;
+#[path = "conformance/ports.rs"]
+mod ports;
 #[path = "conformance/shells.rs"]
 mod shells;
 
 use bench::{Bench, Check};
-use peer::{Adb, Missing, Peer};
+use peer::{Adb, Missing, Peer, Recording};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -35,6 +37,16 @@ const OLD: &str = "redmi-1s-2014-08";
 
 /// For one check; the slowest takes some seconds.
 const CHECK_LIMIT: Duration = Duration::from_secs(60);
+
+fn checks() -> Vec<Check> {
+    [
+        connection::CHECKS,
+        shells::CHECKS,
+        files::CHECKS,
+        ports::CHECKS,
+    ]
+    .concat()
+}
 
 /// Runs every check against a peer, and tells which did not apply and why. Fails with all failures.
 fn conform(name: &str, start: impl AsyncFnOnce() -> Result<Peer, Missing>) {
@@ -46,8 +58,7 @@ fn conform(name: &str, start: impl AsyncFnOnce() -> Result<Peer, Missing>) {
     };
     let bench = runtime.block_on(Bench::new(peer));
     let (mut passed, mut apart, mut failed) = (0, Vec::new(), Vec::new());
-    let checks = [connection::CHECKS, shells::CHECKS, files::CHECKS].concat();
-    for Check { name, needs, run } in checks {
+    for Check { name, needs, run } in checks() {
         if let Err(reason) = needs(&bench) {
             apart.push(format!("{name} ({reason})"));
             continue;
@@ -121,6 +132,40 @@ fn adb_server_36_android_4_3() {
 #[test]
 fn adbd_34_over_tcp() {
     conform("a real adbd 34 over TCP", peer::adbd_34);
+}
+
+#[test]
+fn tls_android_14() {
+    conform("TLS, Android 14", async || peer::tls(NEW).await);
+}
+
+/// Each check against a virtual handset that is recorded, and once more against the recording.
+#[test]
+fn replay_android_14() {
+    let runtime = Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    let (mut passed, mut apart) = (0, Vec::new());
+    for Check { name, needs, run } in checks() {
+        let recording = Recording::default();
+        let recorded = recording.of(NEW);
+        let world = recorded.world;
+        let bench = runtime.block_on(Bench::new(recorded));
+        if let Err(reason) = needs(&bench).and_then(|()| bench::repeatable(name)) {
+            apart.push(format!("{name} ({reason})"));
+            continue;
+        }
+        let limited = async |bench| {
+            let done = tokio::time::timeout(CHECK_LIMIT, run(bench)).await;
+            assert!(done.is_ok(), "{name} is not done in {CHECK_LIMIT:?}");
+        };
+        runtime.block_on(limited(bench));
+        let bench = runtime.block_on(Bench::new(recording.replayed(world)));
+        runtime.block_on(limited(bench));
+        passed += 1;
+    }
+    let apart = apart.join(", ");
+    let told = format!("conformance over replay: {passed} checks passed; not applicable: {apart}");
+    let _ = writeln!(std::io::stderr(), "{told}");
 }
 
 /// `.ci/usb-vm` runs it, twice, where there is a handset on USB; elsewhere that is no skip of its own.

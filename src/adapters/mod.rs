@@ -5,6 +5,7 @@ pub mod adb_keys;
 pub mod adb_pairing;
 pub mod adb_server;
 pub mod fault_injector;
+pub mod forward;
 pub mod fs_store;
 pub mod fs_tree;
 pub mod functionfs;

@@ -6,6 +6,7 @@
 pub mod connectivity;
 pub mod content;
 pub mod getprop;
+pub mod install;
 pub mod listing;
 pub mod logcat;
 pub mod netstats;

@@ -85,7 +85,9 @@ impl AdbServerTransport {
         if len > limit {
             return Err(cannot_open(OpenError::ServiceTooLong { len, limit }));
         }
-        if service.contains('\0') {
+        // Only in these do NULs mean something: they part arguments.
+        let has_arguments = service.starts_with("abb:") || service.starts_with("abb_exec:");
+        if service.contains('\0') && !has_arguments {
             return Err(cannot_open(OpenError::NulInService));
         }
         let mut socket = self.handset.dial().await?;

@@ -1,5 +1,8 @@
 //! ADB services, each written once over `Transport`, whatever carries it.
 
+pub mod install;
+pub mod power;
+pub mod reverse;
 pub mod shell;
 pub mod sync;
 pub mod tree;
