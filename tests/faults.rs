@@ -2,7 +2,12 @@
 //! in both directions. A run ends exactly as undisturbed, or is not a pass and says why; it never
 //! panics or hangs; and the handset is as it was, or named, and can be put back.
 //!
-//! `cargo test` runs a sample, drawn anew each time; `.ci/fault-sweep` runs all.
+//! Exempt is what ADB itself cannot notice: without checksums a flipped bit in data, and with delayed
+//! acks data that is lost or comes in another order while the connection holds. ADB relies on TCP and
+//! USB for that. Such runs have to end and to leave the handset restored; those that pass though they
+//! differ, and those that accuse the handset, are counted and printed.
+//!
+//! `cargo test` runs a sample; `.ci/fault-sweep` runs all.
 
 #![expect(
     clippy::disallowed_methods,
@@ -16,11 +21,13 @@ use common::lab::{self, Lab};
 use common::memory_store::MemoryStore;
 use phonehome::adapters::fault_injector::{Fault, FaultKind, Faults};
 use phonehome::outcome::condition::Condition;
+use phonehome::outcome::run_record::RunRecord;
 use phonehome::outcome::verdict::Verdict;
+use phonehome::wire::adb::packet::Command;
 use phonehome::wire::adb::transcript::Direction;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -52,7 +59,7 @@ const CHECKED: &str = "redmi-1s-2014-08";
 /// a packet is missing in the middle of a stream: it relies on TCP and USB for that.
 const UNCHECKED: &str = "android-14";
 
-/// What nobody can notice without checksums; such a run has to end, and leave the handset restored.
+/// What can go unnoticed there.
 const UNNOTICED: [FaultKind; 4] = [
     FaultKind::Drop,
     FaultKind::Truncate,
@@ -60,8 +67,25 @@ const UNNOTICED: [FaultKind; 4] = [
     FaultKind::Reorder,
 ];
 
+/// Whether nothing in ADB could tell that this happened: to data, on a connection that held.
+fn is_exempt(firmware: &str, fault: Fault, struck: &[Command], record: &RunRecord) -> bool {
+    let handsets = record.handsets.iter();
+    let variants = handsets
+        .flat_map(|h| &h.scenarios)
+        .flat_map(|s| &s.variants);
+    let is_lost = record.handsets.iter().any(|h| !h.errors.is_empty())
+        || variants
+            .into_iter()
+            .any(|variant| !variant.recovery.is_empty());
+    let is_data = fault.kind == FaultKind::Corrupt || struck == [Command::Write];
+    firmware == UNCHECKED && UNNOTICED.contains(&fault.kind) && is_data && !is_lost
+}
+
 /// Real time that one run may take before it counts as hung: a hundred times what it takes.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A fault at a message that did not come: how packets gather varies a little.
+const NOT_REACHED: &str = "not reached";
 
 /// What a run without any fault comes to.
 struct Undisturbed {
@@ -124,7 +148,7 @@ fn judge(
         if faults.happened().is_empty() {
             // How packets gather varies: the last messages may not come.
             return if record.conditions().is_empty() {
-                Ok("not reached")
+                Ok(NOT_REACHED)
             } else {
                 Err(format!("without its fault it ends otherwise: {reasons:?}"))
             };
@@ -136,20 +160,22 @@ fn judge(
             return Err("a panic".to_owned());
         }
         let conditions = record.conditions();
-        if firmware == UNCHECKED && UNNOTICED.contains(&fault.kind) {
-            // Whatever it came to.
-        } else if conditions.is_empty() {
+        let is_same = lab::essence(&record) == undisturbed.essence;
+        let is_exempt = is_exempt(firmware, fault, &faults.struck(), &record);
+        let wrong_pass = conditions.is_empty() && !is_same;
+        let is_accused = conditions.contains(&Condition::Fail);
+        if !is_exempt && wrong_pass {
             let essence = lab::essence(&record);
-            if essence != undisturbed.essence {
-                return Err(format!("a pass that differs: {essence:#}"));
-            }
-        } else if conditions.contains(&Condition::Fail) {
+            return Err(format!("a pass that differs: {essence:#}"));
+        } else if !is_exempt && is_accused {
             return Err(format!("the handset is accused: {reasons:?}"));
-        } else if reasons.is_empty() {
+        } else if !conditions.is_empty() && reasons.is_empty() && !is_accused {
             return Err(format!("{conditions:?} without a reason"));
         }
         let is_named = lab::needs_restoring(&record);
         let ending = [
+            (wrong_pass, "wrong pass (exempt)"),
+            (is_accused, "accused (exempt)"),
             (conditions.is_empty(), "undisturbed"),
             (is_named, "to be restored"),
             (
@@ -225,6 +251,10 @@ fn sweep(
             }
         }
     }
+    let missed = endings.get(NOT_REACHED).copied().unwrap_or_default();
+    if missed > count / 20 + 1 {
+        wrong.push(format!("{missed} of {count} faults did not happen"));
+    }
     let _ = writeln!(
         std::io::stderr(),
         "faults: {count} ran on {firmware}, PHONEHOME_FAULT_SEED={seed}: {endings:?}"
@@ -245,10 +275,11 @@ fn chosen(mut all: Vec<Fault>, sample: usize, seed: u64) -> Vec<Fault> {
     all
 }
 
+/// The sample is the same each time, unless another seed is asked for.
 fn seed() -> u64 {
     match std::env::var("PHONEHOME_FAULT_SEED") {
         Ok(seed) => seed.parse().unwrap(),
-        Err(_) => u64::from(StdRng::from_os_rng().random::<u32>()),
+        Err(_) => 20_140_810,
     }
 }
 
@@ -263,9 +294,14 @@ fn check(firmware: &'static str) {
     let seed = seed();
     let chosen = chosen(all, SAMPLE, seed);
     let ran = chosen.len();
+    assert!(ran > 0, "PHONEHOME_FAULT_SWEEP names no fault");
     let wrong = sweep(firmware, undisturbed, chosen, seed);
     let words = wrong.join("\n");
-    assert!(wrong.is_empty(), "{} of {ran}:\n{words}", wrong.len());
+    assert!(
+        wrong.is_empty(),
+        "seed {seed}: {} of {ran}:\n{words}",
+        wrong.len()
+    );
 }
 
 #[test]

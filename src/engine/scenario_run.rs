@@ -17,7 +17,7 @@ use crate::outcome::judge::judge_all;
 use crate::outcome::observed::Observed;
 use crate::outcome::record_variant::{blind as unseen, record_claim, record_variant};
 use crate::outcome::redactor::Redactor;
-use crate::outcome::run_record::{ErrorRecord, ScenarioRecord, VariantRecord};
+use crate::outcome::run_record::{ErrorRecord, RecoveryRecord, ScenarioRecord, VariantRecord};
 use crate::outcome::verdict::VariantVerdicts;
 use crate::persona::datum::Persona;
 use crate::scenario::matrix::{Feature, Variant};
@@ -147,7 +147,14 @@ impl ScenarioRun<'_> {
             record.ended = Some(result.ended.clone());
             record.errors = redacted(&self.persona, &result.errors);
             record.restore = result.restore.clone();
-            record.recovery.clone_from(&result.recovery);
+            let mut redactor = Redactor::new(&self.persona);
+            let tried = result.recovery.iter().cloned();
+            record.recovery = tried
+                .map(|tried| RecoveryRecord {
+                    outcome: redactor.apply(&tried.outcome),
+                    ..tried
+                })
+                .collect();
             record.evidence.clone_from(&result.evidence);
             variants.push(record);
             blind.push(unseen(&self.persona, &verdict));

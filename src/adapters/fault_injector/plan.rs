@@ -32,6 +32,7 @@ pub struct Faults(Arc<Mutex<Plan>>);
 struct Plan {
     due: Vec<Fault>,
     happened: Vec<Fault>,
+    struck: Vec<Command>,
     /// Messages so far, over all connections.
     received: u64,
     sent: u64,
@@ -149,6 +150,7 @@ impl Faults {
         Self(Arc::new(Mutex::new(Plan {
             due: faults,
             happened: Vec::new(),
+            struck: Vec::new(),
             received: 0,
             sent: 0,
             is_unauthorised: false,
@@ -160,6 +162,12 @@ impl Faults {
     #[must_use]
     pub fn happened(&self) -> Vec<Fault> {
         self.lock().happened.clone()
+    }
+
+    /// What they happened to, in the same order.
+    #[must_use]
+    pub fn struck(&self) -> Vec<Command> {
+        self.lock().struck.clone()
     }
 
     /// Messages of a direction so far, over all connections.
@@ -225,6 +233,7 @@ impl Plan {
         let place = self.due.iter().position(is_due)?;
         let fault = self.due.remove(place);
         self.happened.push(fault);
+        self.struck.push(packet.command);
         Some(fault)
     }
 
