@@ -341,6 +341,14 @@ impl HandsetLister {
         if let Some(server) = &self.adb_server {
             match server.devices().await {
                 Ok(entries) if entries.iter().any(|entry| entry.serial == serial) => {
+                    if wanted.transcripts.is_some() {
+                        return Err(TransportError::Unreachable {
+                            selector: wanted.selector.to_string(),
+                            reason: "the adb server holds it, and its packets are not seen here: \
+                                     leave `--trace` out"
+                                .to_owned(),
+                        });
+                    }
                     let target = Target::Serial(serial.to_owned());
                     return self.attach_through_server(target, wanted.selector).await;
                 }

@@ -113,11 +113,11 @@ impl Desk<'_> {
                     continue;
                 }
             };
-            if session.serial().unwrap_or_default() == contents.header.serial {
-                return self
-                    .put_back(name, contents, &session, &selector)
-                    .await
-                    .map(Some);
+            let serial = session.serial();
+            // Handsets without a serial number cannot be told apart by it.
+            let is_told = serial.is_some() || !by_serial;
+            if is_told && serial.unwrap_or_default() == contents.header.serial {
+                return self.put_back(name, &session, &selector).await.map(Some);
             }
             if !by_serial {
                 anyhow::bail!(
@@ -152,17 +152,23 @@ impl Desk<'_> {
     async fn put_back(
         &self,
         name: &str,
-        contents: JournalContents,
         session: &Session,
         selector: &Selector,
     ) -> anyhow::Result<Exit> {
-        let serial = session.serial().filter(|serial| *serial != "unknown");
         let locks = handsets::locks(self.environment, self.terminal);
         // Held until it is put back.
-        let _hold = match (&locks, serial) {
+        let _hold = match (&locks, session.serial()) {
             (Some(locks), Some(serial)) => Some(locks.hold(serial, "restore")?),
             _ => None,
         };
+        // Read again: until now its own run may have held the handset, and put it back.
+        let unfinished = recovery::unfinished(self.runs)?;
+        let Some(unfinished) = unfinished.into_iter().find(|one| one.name == name) else {
+            self.terminal
+                .result(&format!("{selector}: `{name}` is put back already\n"))?;
+            return Ok(Exit::Pass);
+        };
+        let contents = unfinished.contents?;
         let record = resume(self.runs, session, name, contents).await?;
         let shown = |words: &str| printable(words, 300).into_owned();
         for words in &record.restored {

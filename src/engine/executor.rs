@@ -157,8 +157,7 @@ impl Executor {
     /// Keeps other programs from the handset. A virtual one is inside this program, and one without a
     /// serial number cannot be told from others.
     fn hold(&self, session: &Session) -> Result<Option<Box<dyn Hold>>, ErrorRecord> {
-        let serial = session.serial().filter(|serial| *serial != "unknown");
-        let (Some(locks), Some(serial)) = (&self.world.locks, serial) else {
+        let (Some(locks), Some(serial)) = (&self.world.locks, session.serial()) else {
             return Ok(None);
         };
         if self.asked.selector.is_virtual() {

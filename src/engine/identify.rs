@@ -52,8 +52,7 @@ pub async fn identify(session: &Session) -> Result<Identity, SessionError> {
     let own_phone = line1.and_then(|number| international(session, &number));
     identity.add("own_phone-1", DatumKind::Phone, own_phone);
     identity.add("operator-1", DatumKind::Operator, operator(session));
-    let serial = session.serial().filter(|serial| *serial != "unknown");
-    let serial = serial.map(str::to_owned);
+    let serial = session.serial().map(str::to_owned);
     identity.add(
         "serial-1",
         DatumKind::Serial,

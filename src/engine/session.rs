@@ -343,12 +343,14 @@ impl Session {
         &self.version
     }
 
-    /// Its serial number, as it says it itself.
+    /// Its serial number, as it says it itself; `None` for a handset that has none: `unknown`, as
+    /// Android puts it, is what all of those say.
     #[must_use]
     pub fn serial(&self) -> Option<&str> {
         ["ro.serialno", "ro.boot.serialno"]
             .iter()
-            .find_map(|name| self.properties.value(name))
+            .filter_map(|name| self.properties.value(name))
+            .find(|serial| !matches!(*serial, "" | "unknown"))
     }
 
     /// The transport, for services of their own.

@@ -59,7 +59,7 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// The usual limits: 10 s for the banner and a service, 60 s for the owner.
+    /// The usual limits: 10 s for the banner and a service, 30 s for the owner.
     #[must_use]
     pub fn new(selector: impl Into<String>, signers: Vec<Arc<dyn Signer>>) -> Self {
         Self {

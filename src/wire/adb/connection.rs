@@ -87,10 +87,7 @@ impl Connection {
     /// receiver may not know yet that it can do without.
     #[must_use]
     pub fn sums(&self, packet: &Packet) -> Sums {
-        let is_greeting = matches!(
-            packet.command,
-            Command::Connect | Command::Auth | Command::StartTls
-        );
+        let is_greeting = packet.command.is_greeting();
         match self.agreement() {
             Some(agreed) if agreed.version >= VERSION_SKIP_CHECKSUM && !is_greeting => {
                 Sums::LeftOut
@@ -342,6 +339,8 @@ impl Connection {
     fn handle_connect(&mut self, packet: &Packet) -> Result<(), ConnectionError> {
         let gone = core::mem::take(&mut self.streams);
         self.sendable.clear();
+        // The rest was meant for a peer that is gone: the one that comes must not act on it.
+        self.control.retain(|packet| packet.command.is_greeting());
         self.events.extend(
             gone.into_keys()
                 .map(StreamId)
@@ -965,6 +964,15 @@ mod tests {
         assert_eq!(seen[0], Event::Reset { stream });
         assert!(matches!(seen[1..], [Event::Connected(_)]));
         assert_eq!(host.stream_count(), 0);
+    }
+
+    /// An open that its caller was told is lost must not be carried out after all.
+    #[test]
+    fn what_waits_to_be_sent_does_not_reach_a_peer_that_started_anew() {
+        let (mut host, _) = online();
+        host.open("shell:reboot").unwrap();
+        handle(&mut host, Command::Connect, 0x0100_0001, 4096, "device::");
+        assert_eq!(packets(&mut host), []);
     }
 
     #[test]

@@ -42,6 +42,12 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it belongs to the handshake: `CNXN`, `AUTH`, `STLS`.
+    #[must_use]
+    pub const fn is_greeting(self) -> bool {
+        matches!(self, Self::Connect | Self::Auth | Self::StartTls)
+    }
+
     const ALL: [Self; 7] = [
         Self::Connect,
         Self::Auth,
