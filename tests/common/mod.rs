@@ -7,6 +7,7 @@
 )]
 #![expect(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod adb_bench;
 pub(crate) mod lab;
 pub(crate) mod memory_store;
 pub(crate) mod simulated_clock;

@@ -16,7 +16,8 @@ pub(crate) enum Release {
 }
 
 impl Release {
-    fn program(self) -> Result<PathBuf, &'static str> {
+    /// Where it is; an error is why it is nowhere.
+    pub(crate) fn program(self) -> Result<PathBuf, &'static str> {
         let named = |variable| std::env::var_os(variable).map(PathBuf::from);
         match self {
             Self::Adb29 => which("adb").ok_or("there is no adb on this machine"),

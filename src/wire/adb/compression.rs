@@ -71,6 +71,13 @@ impl Compression {
         Some((compression, flags & DRY_RUN != 0))
     }
 
+    /// Whether flags name more than one compression.
+    #[must_use]
+    pub fn are_several(flags: u32) -> bool {
+        let known = Self::ALL.into_iter().fold(0, |all, one| all | one.flag());
+        (flags & known).count_ones() > 1
+    }
+
     /// The feature that a peer needs for it.
     #[must_use]
     pub const fn feature(self) -> &'static str {

@@ -162,6 +162,10 @@ impl Session<'_> {
                 compression,
                 is_dry_run,
             }),
+            None if Compression::are_several(flags) => {
+                let text = format!("multiple compression flags received: {flags}");
+                Err(self.close(&text).await)
+            }
             None => Err(self.close(&format!("unknown flags: {flags}")).await),
         }
     }

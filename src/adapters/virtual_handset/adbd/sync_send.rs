@@ -3,13 +3,14 @@
 use super::sync::{End, Manner, Session};
 use crate::adapters::virtual_handset::files::body::FileBody;
 use crate::adapters::virtual_handset::files::error::FileError;
-use crate::adapters::virtual_handset::files::node::{FORMAT, SYMLINK};
+use crate::adapters::virtual_handset::files::node::{Device, FORMAT, SYMLINK};
 use crate::adapters::virtual_handset::files::path::split_last;
 use crate::adapters::virtual_handset::files::system::{FileSystem, OpenMode, Opened};
 use crate::adapters::virtual_handset::kernel::user::User;
 use crate::adapters::virtual_handset::kernel::world::World;
 use crate::wire::adb::compression::{CompressionError, Decompressor};
 use crate::wire::adb::sync::{Chunk, emit_okay};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The mode of what is sent without one.
@@ -64,8 +65,8 @@ impl<'a, 'b> Incoming<'a, 'b> {
         let mode = mode | (mode >> 3 & 0o070);
         let mode = mode | (mode >> 3 & 0o007);
         let created = self.files(|files, user, path| create(files, user, path, mode));
-        let body = match created {
-            Ok(body) => body,
+        let destination = match created {
+            Ok(destination) => destination,
             Err((doing, error)) => return self.fail(doing, error).await,
         };
         let mut at = 0;
@@ -80,7 +81,7 @@ impl<'a, 'b> Incoming<'a, 'b> {
             match chunk {
                 Chunk::Bytes(bytes) => {
                     content.push(bytes);
-                    match self.write_pieces(&mut content, &body, at) {
+                    match self.write_pieces(&mut content, &destination, at) {
                         Ok(end) => at = end,
                         Err(Unwritten::Full(error)) => {
                             self.remove();
@@ -97,7 +98,9 @@ impl<'a, 'b> Incoming<'a, 'b> {
                         self.remove();
                         return Err(garbled(self.session, &error).await);
                     }
-                    body.set_mtime(i64::from(mtime));
+                    if let Destination::File(body) = &destination {
+                        body.set_mtime(i64::from(mtime));
+                    }
                     break;
                 }
                 Chunk::Fail(_) => {}
@@ -110,12 +113,12 @@ impl<'a, 'b> Incoming<'a, 'b> {
     fn write_pieces(
         &self,
         content: &mut Decompressor,
-        body: &FileBody,
+        destination: &Destination,
         mut at: u64,
     ) -> Result<u64, Unwritten> {
         while let Some(piece) = content.next_piece().map_err(Unwritten::Garbled)? {
             let now = self.session.handset.with(|world| world.unix_seconds());
-            let written = body.write_at(Some(at), piece, now);
+            let written = destination.write_at(at, piece, now);
             at = written.map_err(Unwritten::Full)?;
         }
         Ok(at)
@@ -179,6 +182,26 @@ impl<'a, 'b> Incoming<'a, 'b> {
     }
 }
 
+/// Where content goes.
+enum Destination {
+    File(Arc<FileBody>),
+    /// It takes everything.
+    Sink,
+    /// It takes nothing.
+    Full,
+}
+
+impl Destination {
+    /// Writes at an offset; where that ends.
+    fn write_at(&self, at: u64, piece: Bytes, now: i64) -> Result<u64, FileError> {
+        match self {
+            Self::File(body) => body.write_at(Some(at), piece, now),
+            Self::Sink => Ok(at + piece.len() as u64),
+            Self::Full => Err(FileError::NoSpace),
+        }
+    }
+}
+
 /// Why content is not in the file.
 enum Unwritten {
     Full(FileError),
@@ -237,7 +260,7 @@ fn create(
     user: &User,
     path: &str,
     mode: u32,
-) -> Result<Arc<FileBody>, Failure> {
+) -> Result<Destination, Failure> {
     let doing = "couldn't create file";
     let fresh = OpenMode {
         write: true,
@@ -257,12 +280,21 @@ fn create(
         };
         opened = files.open(user, path, existing);
     }
-    let Opened::File(body) = opened.map_err(|error| (doing, error))? else {
-        return Err((doing, FileError::Invalid));
+    let body = match opened.map_err(|error| (doing, error))? {
+        Opened::File(body) => body,
+        // Outside /data a file is to be root's, which nobody else can make it.
+        Opened::Device(_) if !user.is_root() => {
+            return Err(("fchown() failed uid: 0 gid: 0", FileError::NotPermitted));
+        }
+        Opened::Device(Device::Null | Device::Zero | Device::Random) => {
+            return Ok(Destination::Sink);
+        }
+        Opened::Device(Device::Full) => return Ok(Destination::Full),
+        _ => return Err((doing, FileError::Invalid)),
     };
     // Where the file system has no modes that changes nothing.
     files.set_mode(user, path, mode).ok();
-    Ok(body)
+    Ok(Destination::File(body))
 }
 
 fn link(files: &mut FileSystem, user: &User, path: &str, target: &str) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use super::{
     copy, digest, dump, file, find, grep, head, identity, job, list, netcat, owner, path,
-    process_list, sed, sort, storage, stty, text, time, xargs,
+    process_list, sed, small, sort, storage, stty, text, time, xargs,
 };
 use crate::adapters::virtual_handset::kernel::process::Program;
 
@@ -31,6 +31,7 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("false", |p| Box::pin(job::no(p))),
     ("fgrep", |p| Box::pin(grep::grep(p))),
     ("find", |p| Box::pin(find::find(p))),
+    ("fsync", |p| Box::pin(small::fsync(p))),
     ("getenforce", |p| Box::pin(identity::getenforce(p))),
     ("grep", |p| Box::pin(grep::grep(p))),
     ("groups", |p| Box::pin(identity::groups(p))),
@@ -41,6 +42,7 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("kill", |p| Box::pin(job::kill(p))),
     ("killall", |p| Box::pin(process_list::killall(p))),
     ("ln", |p| Box::pin(file::ln(p))),
+    ("log", |p| Box::pin(small::log(p))),
     ("logname", |p| Box::pin(identity::whoami(p))),
     ("ls", |p| Box::pin(list::ls(p))),
     ("md5", |p| Box::pin(digest::md5(p))),
@@ -51,6 +53,7 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("mv", |p| Box::pin(copy::mv(p))),
     ("nc", |p| Box::pin(netcat::nc(p))),
     ("netcat", |p| Box::pin(netcat::nc(p))),
+    ("nice", |p| Box::pin(small::nice(p))),
     ("nl", |p| Box::pin(text::nl(p))),
     ("nohup", |p| Box::pin(job::nohup(p))),
     ("nproc", |p| Box::pin(identity::nproc(p))),
@@ -96,7 +99,9 @@ pub(crate) const APPLETS: &[(&str, Program)] = &[
     ("umount", |p| Box::pin(storage::umount(p))),
     ("uname", |p| Box::pin(identity::uname(p))),
     ("uniq", |p| Box::pin(sort::uniq(p))),
+    ("unlink", |p| Box::pin(small::unlink(p))),
     ("uptime", |p| Box::pin(time::uptime(p))),
+    ("usleep", |p| Box::pin(small::usleep(p))),
     ("wc", |p| Box::pin(text::wc(p))),
     ("which", |p| Box::pin(path::which(p))),
     ("whoami", |p| Box::pin(identity::whoami(p))),

@@ -2,6 +2,7 @@
 
 use super::super::support::{CHUNK, options};
 use super::path::size;
+use super::time::zoned;
 use crate::adapters::virtual_handset::files::error::FileError;
 use crate::adapters::virtual_handset::files::path::{base, split_last};
 use crate::adapters::virtual_handset::files::system::{OpenMode, Opened};
@@ -319,11 +320,25 @@ pub(super) async fn touch(process: &mut Process) -> Result<u8, Stop> {
     let now = process.handset.with(|world| world.unix_seconds());
     // Toolbox takes seconds since the Unix epoch; toybox also `@` and such seconds.
     let given = options.value('t').or_else(|| options.value('d'));
-    let given = given.map(|text| text.trim_start_matches('@').parse::<i64>());
-    let time = match given {
-        None => now,
-        Some(Ok(time)) => time,
-        Some(Err(_)) => return process.refuse("invalid time_t", 1).await,
+    let given = given.map(|text| match process.is_toolbox() {
+        true => text.parse().ok(),
+        false => touch_time(process, text, now),
+    });
+    let time = match (given, options.value('r')) {
+        (Some(Some(time)), _) => time,
+        (Some(None), _) if process.is_toolbox() => {
+            return process.refuse("invalid time_t", 1).await;
+        }
+        (Some(None), _) => {
+            let text = options.value('t').or_else(|| options.value('d'));
+            let text = format!("bad date {}", text.unwrap_or_default());
+            return process.refuse(&text, 1).await;
+        }
+        (None, Some(other)) => match process.metadata(other, true) {
+            Ok(found) => found.mtime,
+            Err(error) => return process.refuse(&format!("{other}: {error}"), 1).await,
+        },
+        (None, None) => now,
     };
     let mut code = 0;
     for name in &options.operands {
@@ -355,6 +370,28 @@ pub(super) async fn touch(process: &mut Process) -> Result<u8, Stop> {
         }
     }
     Ok(code)
+}
+
+/// `@SECONDS`, `[[CC]YY]MMDDhhmm[.ss]`, or `YYYY-MM-DD hh:mm:ss` in the handset's zone.
+fn touch_time(process: &Process, text: &str, now: i64) -> Option<i64> {
+    if let Some(seconds) = text.strip_prefix('@') {
+        return seconds.parse().ok();
+    }
+    let zone = zoned(process);
+    let (digits, seconds) = text.split_once('.').unwrap_or((text, "00"));
+    let year = zone.year(now)?;
+    let full = match digits.len() {
+        8 => format!("{year}{digits}{seconds}"),
+        10 => format!("{}{digits}{seconds}", year.get(..2)?),
+        _ => format!("{digits}{seconds}"),
+    };
+    let formats = [
+        ("%Y%m%d%H%M%S", full.as_str()),
+        ("%Y-%m-%d %H:%M:%S", text),
+        ("%Y-%m-%dT%H:%M:%S", text),
+    ];
+    let mut read = formats.into_iter();
+    read.find_map(|(format, text)| zone.read(format, text))
 }
 
 /// `tee [-a] [file…]`

@@ -16,6 +16,7 @@ mod owner;
 mod path;
 mod process_list;
 mod sed;
+mod small;
 mod sort;
 mod storage;
 mod stty;

@@ -27,6 +27,18 @@ impl Zone {
         strtime::format(format, &time).ok()
     }
 
+    /// `2014`
+    pub(super) fn year(&self, seconds: i64) -> Option<String> {
+        self.format("%Y", seconds)
+    }
+
+    /// Seconds since the epoch of a time written in a format.
+    pub(super) fn read(&self, format: &str, text: &str) -> Option<i64> {
+        let time = jiff::civil::DateTime::strptime(format, text).ok()?;
+        let zoned = time.to_zoned(self.0.clone()).ok()?;
+        Some(zoned.timestamp().as_second())
+    }
+
     /// `2014-08-10 12:34`
     pub(super) fn minute(&self, seconds: i64) -> String {
         self.format("%Y-%m-%d %H:%M", seconds).unwrap_or_default()
