@@ -28,9 +28,10 @@ use phonehome::ports::signer::Signer;
 use phonehome::ports::transport::TransportError;
 use phonehome::wire::adb::pairing::exchange::PairingError;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -264,6 +265,53 @@ async fn an_address_that_pairs_nobody_is_told() {
         matches!(refused, Err(PairError::NoPairing(_))),
         "{refused:?}"
     );
+}
+
+/// The program as an operator uses it, on both sides.
+#[test]
+fn the_program_pairs_with_the_program() {
+    let bench = common::Bench::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/adb");
+    fs::create_dir(bench.path(".android")).unwrap();
+    fs::copy(folder.join("adbkey"), bench.path(".android/adbkey")).unwrap();
+    let mut virtual_handset = bench
+        .program()
+        .args(["virtual", NEW, "--listen", LOOPBACK, "--tls", "--quiet"])
+        .args(["--pairing", LOOPBACK, "--pairing-code", "314159"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(virtual_handset.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    let (listening, pairing) = (line(), line());
+    let address = listening.strip_prefix("listening on ").unwrap();
+    let pairing = pairing.strip_prefix("pairing on ").unwrap();
+    let pairing = pairing.strip_suffix(", code 314159").unwrap();
+    let selector = format!("tcp:{address}");
+
+    let before = bench.run(["devices", "--handset", &selector]);
+    before.expect_code(4);
+    assert!(before.stdout.contains("pair with it"), "{}", before.stdout);
+    let wrong = bench.run(["devices", "--pair", pairing, "--code", "314158"]);
+    wrong.expect_code(4);
+    assert!(
+        wrong.stderr.contains("the pairing code is wrong"),
+        "{}",
+        wrong.stderr
+    );
+    bench.run(["devices", "--pair", pairing]).expect_code(2);
+    let right = bench.run(["devices", "--pair", pairing, "--code", "314159"]);
+    right.expect_code(0);
+    assert!(
+        right.stdout.starts_with("paired with adb-"),
+        "{}",
+        right.stdout
+    );
+    bench
+        .run(["devices", "--handset", &selector])
+        .expect_code(0);
+    virtual_handset.kill().unwrap();
+    virtual_handset.wait().unwrap();
 }
 
 /// A handset that listens in TLS, and a stock adb that it knows or does not.

@@ -63,6 +63,12 @@ pub(crate) struct Devices {
     /// Start an adb server first, unless one answers (runs `adb start-server`)
     #[arg(long)]
     pub(crate) start_server: bool,
+    /// Pair this computer with the handset that shows this address and a code (Android 11 and later)
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["selectors", "watch", "start_server", "format"])]
+    pub(crate) pair: Option<String>,
+    /// The code that the handset shows; asked for when it is not given
+    #[arg(long, value_name = "CODE", requires = "pair")]
+    pub(crate) code: Option<String>,
     /// What stdout shows; with --watch, one line of JSON per change
     #[arg(long, value_enum, default_value_t = ListFormat::Human)]
     pub(crate) format: ListFormat,

@@ -117,7 +117,7 @@ const MAX_LISTED: usize = 20;
 const DIAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a handset shows its owner beside our key.
-const KEY_NAME: &str = "phonehome@localhost";
+pub(crate) const KEY_NAME: &str = "phonehome@localhost";
 
 /// How long handsets are waited for, and who is told when one asks its owner.
 #[derive(Clone)]

@@ -284,7 +284,7 @@ pub(crate) fn explain(error: &TransportError) -> ErrorRecord {
             "unlock the handset and tap `Allow` under \"Allow USB debugging?\", then run again"
         }
         TransportError::Unpaired => {
-            "on the handset open \"Wireless debugging\", \"Pair device with pairing code\", and pair this computer once with `adb pair HOST:PORT`"
+            "on the handset open \"Wireless debugging\", \"Pair device with pairing code\", and give its address to `phonehome devices --pair HOST:PORT`"
         }
         TransportError::Unusable { state, .. } => State::parse(state)
             .remedy()

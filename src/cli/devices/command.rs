@@ -6,6 +6,7 @@ use crate::base::causes::causes;
 use crate::base::text::printable;
 use crate::cli::args::{Devices, ListFormat};
 use crate::cli::devices::board::{Board, Look};
+use crate::cli::devices::pairing::pair_with;
 use crate::cli::devices::probe::{LIMIT, OWNER_LIMIT};
 use crate::cli::environment::Environment;
 use crate::cli::error::Rejection;
@@ -42,6 +43,9 @@ pub(crate) async fn devices(
     environment: &Environment,
     terminal: Terminal,
 ) -> anyhow::Result<Exit> {
+    if let Some(address) = &args.pair {
+        return pair_with(address, args.code, environment, terminal).await;
+    }
     let look = look(&args.selectors, environment, terminal)?;
     if args.start_server {
         start_server(&look.server, terminal).await?;

@@ -5,6 +5,7 @@
 mod board;
 mod command;
 mod join;
+mod pairing;
 mod probe;
 mod sighting;
 mod source;

@@ -129,7 +129,7 @@ impl Trouble {
                 TransportError::Ambiguous { .. } => ("ambiguous", None),
                 TransportError::Unpaired => (
                     "not paired",
-                    Some("pair with it: Developer options, Wireless debugging, Pair device"),
+                    Some("pair with it: open Wireless debugging, Pair device, and give `devices --pair` its address"),
                 ),
                 _ => ("failing", State::Offline.remedy()),
             };
