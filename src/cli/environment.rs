@@ -13,6 +13,9 @@ pub(crate) struct Environment {
     /// Where locks are: below `XDG_STATE_HOME`, or else `~/.local/state`. Not `XDG_RUNTIME_DIR`,
     /// which a job of cron and a person at the screen do not share.
     pub(crate) locks: Option<PathBuf>,
+    /// Whether handsets are looked for on USB: `ADB_USB` is not 0. One that is named by `usb:` is
+    /// found all the same.
+    pub(crate) usb: bool,
     /// `ANDROID_SERIAL`: the handset when no `--handset` is given.
     pub(crate) serial: Option<String>,
     /// `ADB_SERVER_SOCKET`, or else `ANDROID_ADB_SERVER_ADDRESS` and `ANDROID_ADB_SERVER_PORT`; an
@@ -69,6 +72,7 @@ impl Environment {
         Self {
             home,
             locks: state.map(|state| state.join("phonehome/locks")),
+            usb: text("ADB_USB").is_none_or(|value| value != "0"),
             serial: text("ANDROID_SERIAL"),
             adb_server,
             vendor_keys: env::var_os("ADB_VENDOR_KEYS")

@@ -169,6 +169,8 @@ pub(crate) struct HandsetLister {
     patience: Patience,
     /// The operator's command that switches a port off and on; empty: none.
     power_cycle: Vec<String>,
+    /// Whether a bare serial is looked for on USB.
+    looks_at_usb: bool,
 }
 
 impl HandsetLister {
@@ -228,6 +230,7 @@ impl HandsetLister {
             keys: OnceCell::new(),
             patience,
             power_cycle: Vec::new(),
+            looks_at_usb: environment.usb,
         }
     }
 
@@ -365,13 +368,19 @@ impl HandsetLister {
                 Err(error) => return Err(error),
             }
         }
-        places.push("USB".to_owned());
-        let on_usb = usb::list().await.unwrap_or_default();
+        let mut on_usb = Vec::new();
+        if self.looks_at_usb {
+            places.push("USB".to_owned());
+            on_usb = usb::list().await.unwrap_or_default();
+        }
         if on_usb
             .iter()
             .any(|handset| handset.serial.as_deref() == Some(serial))
         {
             return self.attach_usb(serial, wanted).await;
+        }
+        if places.is_empty() {
+            places.push("this computer".to_owned());
         }
         known.extend(
             on_usb

@@ -64,6 +64,8 @@ impl Bench {
             .env("HOME", self.folder.path())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("ANDROID_ADB_SERVER_PORT", "1")
+            // This machine's own handsets are none of a test's business.
+            .env("ADB_USB", "0")
             .stdin(Stdio::null());
         program
     }

@@ -2,7 +2,7 @@
 //! messages. It decides nothing about what is shown.
 
 use crate::adapters::adb_server::AdbServer;
-use crate::cli::devices::join::{Known, join};
+use crate::cli::devices::join::{Joined, Known, join};
 use crate::cli::devices::probe::Prober;
 use crate::cli::devices::sighting::{Answer, Sighting};
 use crate::cli::devices::source::{Listing, Place, follow_server, follow_usb};
@@ -23,6 +23,8 @@ pub(super) struct Look {
     pub(super) lister: Arc<HandsetLister>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) server: AdbServer,
+    /// Whether USB is looked at.
+    pub(super) looks_at_usb: bool,
     /// Handsets that the operator named by their addresses.
     pub(super) named: Vec<Selector>,
     /// The selectors of handsets that ask their owners, as they begin to.
@@ -67,7 +69,8 @@ impl Board {
         let (teller, news) = mpsc::channel(QUEUE);
         let mut sources = JoinSet::new();
         sources.spawn(follow_server(look.server.clone(), listing.clone()));
-        sources.spawn(follow_usb(Arc::clone(&look.clock), listing));
+        let usb = follow_usb(Arc::clone(&look.clock), look.looks_at_usb, listing);
+        sources.spawn(usb);
         let mut board = Self {
             look,
             places: BTreeMap::from([(Place::Server, None), (Place::Usb, None)]),
@@ -103,15 +106,21 @@ impl Board {
         self.places.values().all(Option::is_some) && self.ways.values().all(is_known)
     }
 
-    /// What is known now.
-    pub(super) fn list(&self) -> HandsetList {
+    /// Every handset that is known now, with the selector to use.
+    pub(super) fn handsets(&self) -> Vec<Joined> {
         let ways = self.ways.values();
         let known: Vec<Known<'_>> = ways
             .map(|way| (&way.sighting, way.answer.as_ref()))
             .collect();
+        join(&known, self.look.server.address.is_local())
+    }
+
+    /// What is known now, as it is shown.
+    pub(super) fn list(&self) -> HandsetList {
+        let handsets = self.handsets().into_iter();
         HandsetList {
             schema: SCHEMA,
-            handsets: join(&known, self.look.server.address.is_local()),
+            handsets: handsets.map(|(_, handset)| handset).collect(),
             looked_at: self.places.iter().map(|place| self.entry(place)).collect(),
         }
     }

@@ -13,7 +13,6 @@ use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
 use crate::cli::handsets::{HandsetLister, Patience};
 use crate::cli::present::style;
-use crate::cli::selector::parse_selector;
 use crate::cli::signals;
 use crate::cli::terminal::Terminal;
 use crate::engine::executor::near;
@@ -91,9 +90,9 @@ pub(crate) async fn usable(
     // What has not answered by then cannot be used.
     let _ = settle(&mut board, &*clock).await;
     let mut selectors = Vec::new();
-    for handset in board.list().handsets {
+    for (selector, handset) in board.handsets() {
         if handset.usable {
-            selectors.push(parse_selector(&handset.selector).map_err(Rejection::failure)?);
+            selectors.push(selector);
             continue;
         }
         let reason = handset
@@ -181,6 +180,7 @@ fn look(
         lister: Arc::new(lister),
         clock,
         server,
+        looks_at_usb: environment.usb,
         named: named.iter().filter(is_address).cloned().collect(),
         owner_wanted,
     })

@@ -9,8 +9,11 @@ use crate::wire::adb::state::State;
 /// A way to a handset and what became of asking it; `None` while it has not answered yet.
 pub(super) type Known<'a> = (&'a Sighting, Option<&'a Answer>);
 
+/// A handset, with the selector to use.
+pub(super) type Joined = (Selector, HandsetEntry);
+
 /// Every handset once. `server_is_here` tells whether the adb server sees this computer's USB.
-pub(super) fn join(known: &[Known<'_>], server_is_here: bool) -> Vec<HandsetEntry> {
+pub(super) fn join(known: &[Known<'_>], server_is_here: bool) -> Vec<Joined> {
     let mut handsets: Vec<Vec<Known<'_>>> = Vec::new();
     for one in known {
         let same = handsets
@@ -21,22 +24,21 @@ pub(super) fn join(known: &[Known<'_>], server_is_here: bool) -> Vec<HandsetEntr
             None => handsets.push(vec![*one]),
         }
     }
-    let mut entries: Vec<HandsetEntry> = handsets.into_iter().filter_map(entry).collect();
-    entries.sort_by(|a, b| a.selector.cmp(&b.selector));
+    let mut entries: Vec<Joined> = handsets.into_iter().filter_map(entry).collect();
+    entries.sort_by(|(_, a), (_, b)| a.selector.cmp(&b.selector));
     entries
 }
 
 /// Whether two ways lead to the same handset, as far as can be known.
 fn is_same(a: &Known<'_>, b: &Known<'_>, server_is_here: bool) -> bool {
     if let (Some(Ok(a)), Some(Ok(b))) = (a.1, b.1) {
-        return match (&a.boot, &b.boot) {
-            // A boot's id is of one handset alone.
-            (Some(a), Some(b)) => a == b,
-            _ => a.serial.is_some() && a.serial == b.serial,
-        };
+        // A boot's id is of one handset alone.
+        if let (Some(a), Some(b)) = (&a.boot, &b.boot) {
+            return a == b;
+        }
     }
     if kind(a) == kind(b) {
-        // A place lists a handset once.
+        // A place lists a handset once: two with one serial number are clones.
         return false;
     }
     if let (Some(a), Some(b), true) = (&a.0.port, &b.0.port, server_is_here) {
@@ -72,7 +74,7 @@ fn kind(known: &Known<'_>) -> &'static str {
 }
 
 /// One handset of its ways.
-fn entry(mut ways: Vec<Known<'_>>) -> Option<HandsetEntry> {
+fn entry(mut ways: Vec<Known<'_>>) -> Option<Joined> {
     // Ours before another program's, the cable before the network.
     let rank = |known: &Known<'_>| {
         let kinds = ["usb", "server", "tcp"];
@@ -90,7 +92,7 @@ fn entry(mut ways: Vec<Known<'_>>) -> Option<HandsetEntry> {
             .find_map(|(sighting, _)| value(sighting))
             .cloned()
     };
-    Some(HandsetEntry {
+    let entry = HandsetEntry {
         selector: best.selector.to_string(),
         usable: is_usable(&(best, answer)),
         state: state(&(best, answer)),
@@ -101,7 +103,8 @@ fn entry(mut ways: Vec<Known<'_>>) -> Option<HandsetEntry> {
         android: fact(|facts| facts.android.as_ref()),
         firmware: fact(|facts| facts.firmware.as_ref()),
         transports: ways.iter().map(transport).collect(),
-    })
+    };
+    Some((best.selector.clone(), entry))
 }
 
 fn transport(known: &Known<'_>) -> TransportEntry {
@@ -168,7 +171,7 @@ mod tests {
         let joined = join(&known, true);
         let selectors: Vec<Vec<&str>> = joined
             .iter()
-            .map(|h| h.transports.iter().map(|t| t.selector.as_str()).collect())
+            .map(|(_, h)| h.transports.iter().map(|t| t.selector.as_str()).collect())
             .collect();
         assert_eq!(selectors, expected);
     }
@@ -186,6 +189,12 @@ mod tests {
             &cases,
             &[&["server:S1", "tcp:h:1"], &["tcp:h:2"], &["tcp:h:3"]],
         );
+        // Two that tell no boot id, on the same kind of way: clones of one serial number.
+        let cases = [
+            (tcp("h:1"), Some(says("S1", None))),
+            (tcp("h:2"), Some(says("S1", None))),
+        ];
+        check(&cases, &[&["tcp:h:1"], &["tcp:h:2"]]);
         // Without a boot id the serial number has to do.
         let cases = [
             (server("S1"), Some(says("S1", None))),

@@ -1,5 +1,5 @@
 //! Asks one handset again and again whether it answers, each time within a limit. It runs commands
-//! that only read.
+//! that only read, and holds no USB interface once a handset has answered.
 
 use crate::cli::devices::sighting::{Answer, FACTS_COMMAND, Facts, Trouble};
 use crate::cli::handsets::HandsetLister;
@@ -24,7 +24,7 @@ pub(super) const OWNER_LIMIT: Duration = Duration::from_secs(60);
 /// The most that is kept of an answer: all properties, and more.
 const MAX_OUTPUT: usize = 1 << 20;
 
-/// Asks one handset until it is dropped.
+/// Asks one handset until it is dropped; one on USB until it has answered.
 pub(super) struct Prober {
     pub(super) lister: Arc<HandsetLister>,
     pub(super) clock: Arc<dyn Clock>,
@@ -50,10 +50,13 @@ impl Prober {
             if self.answers.send(told.map_err(Clone::clone)).await.is_err() {
                 return;
             }
-            // A claimed USB interface would keep other programs out; a connection over the network or
-            // through the server keeps nobody out.
-            let is_kept = !matches!(self.selector, Selector::Usb(_));
-            held = answer.ok().filter(|_| is_kept);
+            held = answer.ok();
+            if held.is_some() && matches!(self.selector, Selector::Usb(_)) {
+                // Its USB interface is claimed as long as it is asked, and only one program can claim
+                // it: it is let go, and asked again when it is plugged in again.
+                drop(held);
+                return self.answers.closed().await;
+            }
             self.clock.sleep_until(self.clock.now().after(PERIOD)).await;
         }
     }

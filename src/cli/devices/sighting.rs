@@ -3,6 +3,7 @@
 use crate::adapters::usb::handset::{UsbHandset, UsbState};
 use crate::android::getprop::Properties;
 use crate::base::causes::causes;
+use crate::cli::selector::parse_selector;
 use crate::engine::service::shell::ShellError;
 use crate::ports::lister::Selector;
 use crate::ports::transport::TransportError;
@@ -18,6 +19,8 @@ pub(super) struct Sighting {
     pub(super) serial: Option<String>,
     /// Where it is plugged in: `1-2`.
     pub(super) port: Option<String>,
+    /// Its bus and its number on that, another one each time it is plugged in.
+    pub(super) plug: Option<(u8, u8)>,
     /// Its model as the place knows it.
     pub(super) model: Option<String>,
     /// Why it cannot even be asked.
@@ -167,18 +170,20 @@ impl Sighting {
             selector,
             serial: None,
             port: None,
+            plug: None,
             model: None,
             trouble: None,
         }
     }
 }
 
-/// The handsets of an adb server. Where several share a serial, each is named by the server's number
-/// of its connection.
+/// The handsets of an adb server. Where several share a serial, or one cannot be written as a
+/// selector, each is named by the server's number of its connection.
 pub(super) fn of_server(entries: &[DeviceEntry]) -> Vec<Sighting> {
     let is_unique = |entry: &DeviceEntry| {
         let same = entries.iter().filter(|other| other.serial == entry.serial);
-        entry.serial != NO_SERIAL && same.count() == 1
+        let selector = Selector::Server(entry.serial.clone());
+        entry.serial != NO_SERIAL && same.count() == 1 && is_written(&selector)
     };
     let sighting = |entry: &DeviceEntry| Sighting {
         selector: match entry.transport_id {
@@ -187,19 +192,30 @@ pub(super) fn of_server(entries: &[DeviceEntry]) -> Vec<Sighting> {
         },
         serial: (entry.serial != NO_SERIAL).then(|| entry.serial.clone()),
         port: entry.usb.clone(),
+        plug: None,
         model: entry.model.clone(),
         trouble: Trouble::of_state(&entry.state),
     };
     entries.iter().map(sighting).collect()
 }
 
-/// The handsets on this computer's USB. Where several share a serial, each is named by its place.
+/// Whether the selector's text is read as the same again: a serial is the handset's own text.
+fn is_written(selector: &Selector) -> bool {
+    parse_selector(&selector.to_string()).as_ref() == Ok(selector)
+}
+
+/// The handsets on this computer's USB. Where several share a serial, or one looks like a place, each
+/// is named by its place.
 pub(super) fn of_usb(handsets: &[UsbHandset]) -> Vec<Sighting> {
     let is_unique = |handset: &UsbHandset| {
         let same = handsets
             .iter()
             .filter(|other| other.serial == handset.serial);
-        same.count() == 1
+        let name = handset.name();
+        let is_place = name.contains('-') && name.starts_with(|c: char| c.is_ascii_digit());
+        let is_like_a_place =
+            is_place && name.chars().all(|c| c.is_ascii_digit() || "-.".contains(c));
+        same.count() == 1 && !is_like_a_place
     };
     let sighting = |handset: &UsbHandset| {
         let name = if is_unique(handset) {
@@ -211,6 +227,7 @@ pub(super) fn of_usb(handsets: &[UsbHandset]) -> Vec<Sighting> {
             selector: Selector::Usb(name.to_owned()),
             serial: handset.serial.clone(),
             port: Some(handset.place.clone()),
+            plug: Some((handset.bus, handset.address)),
             model: Some(handset.product.clone()).filter(|product| !product.is_empty()),
             trouble: Trouble::of_usb(handset),
         }
@@ -231,6 +248,7 @@ S1                     device usb:1-2 transport_id:1
 S1                     offline usb:1-3 transport_id:2
 S2                     device product:p model:m_1 device:d transport_id:3
 (no serial number)     no permissions (why?) usb:1-4 transport_id:4
+transport_id:1         offline transport_id:5
 ";
         let sightings = of_server(&parse_devices_long(text));
         let names: Vec<String> = sightings.iter().map(|s| s.selector.to_string()).collect();
@@ -239,6 +257,8 @@ S2                     device product:p model:m_1 device:d transport_id:3
             "server:transport_id:2",
             "server:S2",
             "server:transport_id:4",
+            // Its serial would be read as another's number.
+            "server:transport_id:5",
         ];
         assert_eq!(names, expected);
         let states: Vec<Option<&str>> = sightings
@@ -247,7 +267,13 @@ S2                     device product:p model:m_1 device:d transport_id:3
             .collect();
         assert_eq!(
             states,
-            [None, Some("offline"), None, Some("no permissions")]
+            [
+                None,
+                Some("offline"),
+                None,
+                Some("no permissions"),
+                Some("offline")
+            ]
         );
         let why = &sightings[3].trouble.as_ref().unwrap().reason;
         assert_eq!(why, "this user may not open the USB device (why?)");
@@ -286,6 +312,7 @@ S2                     device product:p model:m_1 device:d transport_id:3
             at("1-3", Some("S3"), UsbState::Held { holders }),
             at("1-4", None, UsbState::NoPermission),
             at("1-5", Some("S5"), UsbState::DebuggingOff),
+            at("1-6", Some("1-5"), UsbState::Ready),
         ]);
         let told: Vec<(String, Option<&str>)> = found
             .iter()
@@ -303,6 +330,8 @@ S2                     device product:p model:m_1 device:d transport_id:3
             ("usb:S3", Some("held")),
             ("usb:1-4", Some("no permissions")),
             ("usb:S5", Some("no ADB")),
+            // Its serial would be read as another's place.
+            ("usb:1-6", None),
         ];
         let expected = expected.map(|(name, state)| (name.to_owned(), state));
         assert_eq!(told, expected);

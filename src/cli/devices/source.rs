@@ -62,7 +62,21 @@ pub(super) async fn follow_server(server: AdbServer, listings: mpsc::Sender<List
 }
 
 /// Follows this computer's USB until nobody listens any more.
-pub(super) async fn follow_usb(clock: Arc<dyn Clock>, listings: mpsc::Sender<Listing>) {
+pub(super) async fn follow_usb(
+    clock: Arc<dyn Clock>,
+    looks_at_usb: bool,
+    listings: mpsc::Sender<Listing>,
+) {
+    if !looks_at_usb {
+        let found = Err(Absence {
+            reason: "ADB_USB is 0".to_owned(),
+            remedy: None,
+        });
+        let place = Place::Usb;
+        // A board that is gone needs no listing.
+        let _ = listings.send(Listing { place, found }).await;
+        return;
+    }
     loop {
         if !follow_usb_once(&listings).await {
             return;
