@@ -31,6 +31,7 @@ use crate::ports::transport::{Transport, TransportError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -167,6 +168,8 @@ pub(crate) struct HandsetLister {
     vendor_keys: Vec<PathBuf>,
     keys: OnceCell<Vec<Arc<AdbKey>>>,
     patience: Patience,
+    /// Whether a silent handset on USB may be reset: once, and not by who only looks.
+    may_reset: AtomicBool,
     /// The operator's command that switches a port off and on; empty: none.
     power_cycle: Vec<String>,
     /// Whether a bare serial is looked for on USB.
@@ -203,6 +206,7 @@ impl HandsetLister {
         Ok(Self {
             firmwares,
             seed,
+            may_reset: AtomicBool::new(true),
             ..lister
         })
     }
@@ -229,6 +233,7 @@ impl HandsetLister {
             vendor_keys: environment.vendor_keys.clone(),
             keys: OnceCell::new(),
             patience,
+            may_reset: AtomicBool::new(false),
             power_cycle: Vec::new(),
             looks_at_usb: environment.usb,
         }
@@ -304,7 +309,10 @@ impl HandsetLister {
         };
         let link = usb::open(serial).await.map_err(unreachable)?;
         match self.connect(link, wanted).await {
-            Err(TransportError::TimedOut { .. }) => {
+            Err(TransportError::TimedOut { .. }) if self.may_reset.swap(false, Relaxed) => {
+                let selector = wanted.selector;
+                self.terminal
+                    .note(&format!("`{selector}` does not answer: resetting it"));
                 usb::reset(serial).await.map_err(unreachable)?;
                 let link = usb::open(serial).await.map_err(unreachable)?;
                 self.connect(link, wanted).await

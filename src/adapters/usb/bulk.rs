@@ -13,7 +13,7 @@ use crate::wire::adb::transfer::{Opening, TransferAssembler};
 use rusb::{Context, DeviceHandle, Error};
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a read waits before it looks whether anybody still wants it.
 const READ_SLICE: Duration = Duration::from_millis(200);
@@ -27,8 +27,8 @@ const READ_CHUNK: usize = 64 * 1024;
 /// How long a handset has to be silent before a conversation is begun.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Reads before a handset that is never silent is spoken to all the same.
-const MAX_DRAINED: usize = 1024;
+/// After so long, a handset that is never silent is spoken to all the same.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// An open handset whose ADB interface is claimed.
 pub(super) struct Claimed {
@@ -67,8 +67,13 @@ impl UsbReader {
 
     /// Throws away what the handset still has to say to somebody who is gone: a `CNXN` meant for
     /// them would later look like a handset that started anew.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "libusb's own waits are real time too, and nothing above sees this one"
+    )]
     pub(super) fn drain(&mut self) -> rusb::Result<()> {
-        for _ in 0..MAX_DRAINED {
+        let started = Instant::now();
+        while started.elapsed() < DRAIN_LIMIT {
             let read =
                 self.handset
                     .handle

@@ -6,12 +6,21 @@ use crate::adapters::usb::claim::{Claim, is_ours};
 use crate::adapters::usb::device::{Found, context, find_all};
 use crate::adapters::usb::error::UsbError;
 use crate::adapters::usb::handset::{UsbHandset, UsbState};
-use crate::adapters::usb::holder::{device_file, holders};
+use crate::adapters::usb::holder::{Holder, device_file, holders};
 use crate::adapters::usb::interface::AdbInterface;
 use crate::adapters::usb::select::select;
 use crate::ports::link::Link;
 use rusb::{Context, DeviceHandle, Error};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// Our program's name, as the kernel knows it.
+const PROGRAM: &str = "phonehome";
+
+/// How often, and how far apart, is looked whether another phonehome has let go.
+const LOOKS: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
 
 /// Claims the handset that `wanted` names, by its serial or its place (`1-2.3`). Dropping the link's
 /// two halves releases it; the last one waits for that, at most half a second while the handset reads.
@@ -31,8 +40,10 @@ pub async fn open(wanted: &str) -> Result<Link, UsbError> {
 pub async fn reset(wanted: &str) -> Result<(), UsbError> {
     let wanted = wanted.to_owned();
     off_the_runtime(move || {
-        let (found, _, _ours) = find_one(&wanted)?;
+        let (found, interface, _ours) = find_one(&wanted)?;
         let handle = opened(&found)?;
+        // Whoever holds it would lose it too.
+        claim(&handle, &interface, &found.handset)?;
         match handle.reset() {
             // It came back as another device.
             Ok(()) | Err(Error::NotFound) => Ok(()),
@@ -54,7 +65,7 @@ pub(super) async fn off_the_runtime<T: Send + 'static>(
 }
 
 fn open_blocking(wanted: &str) -> Result<Link, UsbError> {
-    let (found, interface, ours) = find_one(wanted)?;
+    let (found, interface, ours) = find_free(wanted)?;
     let handle = opened(&found)?;
     claim(&handle, &interface, &found.handset)?;
     for endpoint in [interface.input, interface.output] {
@@ -72,6 +83,20 @@ fn open_blocking(wanted: &str) -> Result<Link, UsbError> {
         reason: error.to_string(),
     })?;
     Ok(threads.link())
+}
+
+/// The same as [`find_one`]; one that another phonehome looks at is waited for, since that takes a moment.
+fn find_free(wanted: &str) -> Result<(Found, AdbInterface, Claim), UsbError> {
+    let is_phonehome = |holder: &Holder| holder.name == PROGRAM;
+    for _ in 0..LOOKS {
+        match find_one(wanted) {
+            Err(UsbError::Held { holders, .. }) if holders.first().is_some_and(is_phonehome) => {
+                thread::park_timeout(BETWEEN_LOOKS);
+            }
+            other => return other,
+        }
+    }
+    find_one(wanted)
 }
 
 /// The handset that `wanted` names, free for us.

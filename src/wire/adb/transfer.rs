@@ -89,7 +89,13 @@ impl TransferAssembler {
     /// What is wrong with it, once a conversation has begun; the assembler then waits for the next.
     pub fn push(&mut self, bytes: &[u8], is_end: bool) -> Result<Option<Packet>, TransferError> {
         match self.assemble(bytes, is_end) {
-            Ok(packet) => Ok(packet.and_then(|packet| self.admit(packet))),
+            Ok(packet) => {
+                let admitted = packet.and_then(|packet| self.admit(packet));
+                if !self.is_open {
+                    self.skip(bytes.len())?;
+                }
+                Ok(admitted)
+            }
             Err(error) => {
                 let was_open = core::mem::take(&mut self.is_open);
                 self.decoder = PacketDecoder::new(MAX_PAYLOAD);
@@ -153,7 +159,10 @@ impl TransferAssembler {
                 Command::Connect | Command::Auth | Command::StartTls
             ),
         };
-        self.is_open |= opens;
+        if opens {
+            self.is_open = true;
+            self.stale = 0;
+        }
         self.is_open.then_some(packet)
     }
 
