@@ -98,7 +98,9 @@ impl Lab {
             seed: 1,
             clock: Arc::new(StillClock::at(&*clock)),
         };
-        let firmware = parse(text).ok().expect("a shipped firmware has no mistake");
+        let Ok(firmware) = parse(text) else {
+            panic!("a shipped firmware has no mistake");
+        };
         let handset = VirtualHandset::start(firmware, options).expect("it starts");
         Self {
             handset: Arc::new(handset),
