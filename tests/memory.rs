@@ -14,13 +14,17 @@
 mod common;
 
 use common::{Bench, VirtualProcess};
-use phonehome::adapters::adb::{HostConfig, connect};
+use phonehome::adapters::adb::{
+    DeviceConfig, HostConfig, ServiceBody, Services, connect, link_over, serve,
+};
+use phonehome::adapters::in_process;
 use phonehome::adapters::system_clock::SystemClock;
 use phonehome::adapters::tcp;
 use phonehome::engine::service::shell::{self, Chunk};
 use phonehome::engine::service::sync::{self, Limits, Manner};
 use phonehome::ports::clock::Clock;
 use phonehome::ports::transport::Transport;
+use phonehome::wire::adb::banner::emit_device;
 use phonehome::wire::adb::compression::Compression;
 use std::io::Write as _;
 use std::pin::Pin;
@@ -28,7 +32,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
 /// The bound of the whole host process.
@@ -58,6 +62,11 @@ fn output_that_never_ends_costs_little() {
     measured("log");
 }
 
+#[test]
+fn lies_about_lengths_cost_little() {
+    measured("lies");
+}
+
 /// Does the work in a process of its own, and holds its peak against the bound.
 fn measured(work: &str) {
     let bench = Bench::new();
@@ -74,9 +83,12 @@ fn measured(work: &str) {
     let (_, rest) = said.split_once("PEAK ").unwrap();
     let peak: u64 = rest.split_whitespace().next().unwrap().parse().unwrap();
     let seconds = started.elapsed().as_secs_f64();
-    let mib = volume() >> 20;
+    let volume = match work {
+        "lies" => String::new(),
+        _ => format!(" of {} MiB", volume() >> 20),
+    };
     // Past the harness's capture: a figure is of use when it is seen.
-    let told = format!("memory: {work} of {mib} MiB: peak {peak} KiB in {seconds:.1} s");
+    let told = format!("memory: {work}{volume}: peak {peak} KiB in {seconds:.1} s");
     let _ = writeln!(std::io::stderr(), "{told}");
     assert!(peak < MAX_PEAK_KIB, "{told}");
 }
@@ -103,6 +115,7 @@ fn the_host_side() {
             "pull" => pull(&transport, &*clock, bytes, Compression::None).await,
             "pull-zstd" => pull(&transport, &*clock, bytes, Compression::Zstd).await,
             "log" => follow(&transport, bytes).await,
+            "lies" => lies().await,
             _ => panic!("{order}"),
         }
     });
@@ -147,6 +160,67 @@ async fn pull(transport: &dyn Transport, clock: &dyn Clock, bytes: u64, compress
     let pulling = sync::pull(transport, clock, path, &mut counter, manner, &mut progress);
     assert_eq!(pulling.await.unwrap(), bytes);
     assert_eq!(counter.0, bytes);
+}
+
+/// A handset whose every answer claims the largest length there is, and sends a little of it.
+struct Liar(&'static [u8]);
+
+impl Services for Liar {
+    fn open(&self, _: &str) -> Option<ServiceBody> {
+        let lie = self.0;
+        Some(Box::new(move |mut stream| {
+            Box::pin(async move {
+                let mut request = [0; 5];
+                stream.read_exact(&mut request).await.ok();
+                stream.write_all(lie).await.ok();
+                stream.write_all(&vec![0; 1 << 20]).await.ok();
+            })
+        }))
+    }
+}
+
+/// Every length that a service reads, at its largest; and the length of a packet.
+async fn lies() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let lengths: [&'static [u8]; 6] = [
+        b"DATA\xff\xff\xff\xff",
+        b"FAIL\xff\xff\xff\xff",
+        b"DENT\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff",
+        b"FAIL\0\0\0\x7f",
+        b"\x01\xff\xff\xff\xff",
+        b"\x03\0\0\0\x40",
+    ];
+    for lie in lengths {
+        let (near, far) = in_process::pair();
+        let device = DeviceConfig {
+            banner: emit_device("device", "x", "x", "x", &["shell_v2"]),
+            version: 0x0100_0001,
+            max_payload: 1 << 20,
+            auth: None,
+        };
+        let serving = tokio::spawn(serve(far, device, Arc::new(Liar(lie))));
+        let config = HostConfig::new("liar", Vec::new());
+        let transport = connect(near, config, Arc::clone(&clock)).await.unwrap();
+        let limits = Limits::default();
+        let mut counter = Counter(0);
+        let mut quiet = |_| {};
+        let pulled = sync::pull(&transport, &*clock, "/x", &mut counter, limits, &mut quiet);
+        assert!(pulled.await.is_err() && counter.0 == 0);
+        assert!(sync::list(&transport, &*clock, "/x", limits).await.is_err());
+        let ran = shell::run(&transport, &*clock, "x", shell::Limits::default());
+        assert!(ran.await.is_err());
+        serving.abort();
+    }
+    for len in [u32::MAX, i32::MAX.unsigned_abs(), (1 << 20) + 1] {
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        let (reader, writer) = tokio::io::split(near);
+        let words = [0x4e58_4e43, 0x0100_0001, 1 << 20, len, 0, !0x4e58_4e43_u32];
+        let header: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        far.write_all(&header).await.unwrap();
+        let config = HostConfig::new("liar", Vec::new());
+        let connecting = connect(link_over(reader, writer, None), config, Arc::clone(&clock));
+        assert!(connecting.await.is_err());
+    }
 }
 
 /// Lines without an end, read as a log is followed, until so many bytes have come.

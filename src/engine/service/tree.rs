@@ -1,7 +1,8 @@
 //! Folders, both ways: `pull` and `push` of everything below a path. Follows no link to a folder,
 //! and makes of a handset's names nothing outside the operator's folder: that is the [`Tree`]'s part.
 //!
-//! One file that cannot be copied is a [`Problem`], as a lost connection is not.
+//! One file that cannot be copied, whichever side is in its way, is a [`Problem`]; a lost connection, a
+//! broken protocol or a full disk ends the copy.
 
 use crate::android::quote::quote;
 use crate::engine::service::shell::{self, ShellError};
@@ -132,12 +133,18 @@ struct Puller<'a> {
 }
 
 impl Puller<'_> {
-    /// A folder and those below it, breadth first, so that nothing nests on the stack.
+    /// A folder and those below it, from a list of what waits, so that nothing nests on the stack.
     async fn folders(&mut self, from: &str, to: &str) -> Result<(), TreeError> {
         let mut entered = 0;
         let mut waiting = vec![(from.to_owned(), to.to_owned(), 0)];
         while let Some((from, to, depth)) = waiting.pop() {
-            self.tree.make_folder(&to)?;
+            match self.tree.make_folder(&to) {
+                Err(error) if depth > 0 => {
+                    self.copied.leave_out(&from, told(&error));
+                    continue;
+                }
+                made => made?,
+            }
             self.copied.folders += 1;
             let limits = self.manner.limits;
             let entries = match sync::list(self.transport, self.clock, &from, limits).await {
@@ -204,7 +211,13 @@ impl Puller<'_> {
 
     async fn linked(&mut self, path: &str) -> Result<Option<Stat>, TreeError> {
         let limits = self.manner.limits;
-        let found = sync::stat_followed(self.transport, self.clock, path, limits).await?;
+        let found = match sync::stat_followed(self.transport, self.clock, path, limits).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.leave_out(path, error)?;
+                return Ok(None);
+            }
+        };
         let why = match found {
             Some(stat) if stat.mode & KIND == FILE => return Ok(Some(stat)),
             Some(stat) if stat.mode & KIND == FOLDER => "it is a link to a folder",
@@ -218,11 +231,10 @@ impl Puller<'_> {
     async fn file(&mut self, from: &str, to: &str, stat: Stat) -> Result<(), TreeError> {
         let file = match self.tree.create(to) {
             Ok(file) => file,
-            Err(error @ (StoreError::BadName { .. } | StoreError::LeadsOut { .. })) => {
-                self.copied.leave_out(from, error);
+            Err(error) => {
+                self.copied.leave_out(from, told(&error));
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
         };
         let mut writer = Writer(file);
         let before = self.copied.bytes;
@@ -232,24 +244,44 @@ impl Puller<'_> {
         let pulling = sync::pull(transport, clock, from, &mut writer, self.manner, &mut add);
         match pulling.await {
             Ok(bytes) => {
-                writer.0.finish(stat.mtime)?;
-                self.copied.files += 1;
-                self.copied.bytes += bytes;
+                match writer.0.finish(stat.mtime) {
+                    Ok(()) => {
+                        self.copied.files += 1;
+                        self.copied.bytes += bytes;
+                    }
+                    Err(error) => self.copied.leave_out(from, told(&error)),
+                }
                 Ok(())
             }
             Err(error) => self.leave_out(from, error),
         }
     }
 
-    /// Notes what the handset refused; anything else ends the copy.
+    /// Notes what concerns one file only; anything else ends the copy.
     fn leave_out(&mut self, path: &str, error: SyncError) -> Result<(), TreeError> {
-        match error {
-            SyncError::Refused { reason, .. } => {
-                self.copied.leave_out(path, reason);
-                Ok(())
-            }
-            error => Err(error.into()),
-        }
+        self.copied.leave_out(path, reason_of(error)?);
+        Ok(())
+    }
+}
+
+/// What concerns one file only, as a reason; anything else as an error.
+fn reason_of(error: SyncError) -> Result<String, TreeError> {
+    match error {
+        SyncError::Refused { reason, .. } => Ok(reason),
+        SyncError::PathTooLong { .. } | SyncError::TooLarge { .. } => Ok(error.to_string()),
+        SyncError::Local {
+            action: "read",
+            source,
+        } => Ok(source.to_string()),
+        error => Err(error.into()),
+    }
+}
+
+/// An error of this computer's side with its cause.
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::Io { source, .. } => format!("{error}: {source}"),
+        error => error.to_string(),
     }
 }
 
@@ -297,7 +329,13 @@ impl Pusher<'_> {
         let mut waiting = vec![(from.to_owned(), to.to_owned(), 0)];
         while let Some((from, to, depth)) = waiting.pop() {
             self.copied.folders += 1;
-            let entries = self.tree.entries(&from)?;
+            let entries = match self.tree.entries(&from) {
+                Err(error) if depth > 0 => {
+                    self.copied.leave_out(&from, told(&error));
+                    continue;
+                }
+                entries => entries?,
+            };
             if entries.is_empty() {
                 self.empty_folder(&to).await?;
             }
@@ -342,7 +380,13 @@ impl Pusher<'_> {
     async fn entry(&mut self, from: &str, to: &str, entry: &TreeEntry) -> Result<(), TreeError> {
         let mut manner = self.manner;
         let (kind, mut reader) = match &entry.kind {
-            TreeKind::File => (FILE, Reader(self.tree.open(from)?)),
+            TreeKind::File => match self.tree.open(from) {
+                Ok(file) => (FILE, Reader(file)),
+                Err(error) => {
+                    self.copied.leave_out(from, told(&error));
+                    return Ok(());
+                }
+            },
             TreeKind::Link(Some(target)) => {
                 // adbd wants the NUL of its C string.
                 let target = format!("{target}\0").into_bytes();
@@ -377,8 +421,7 @@ impl Pusher<'_> {
                 self.copied.files += 1;
                 self.copied.bytes += bytes;
             }
-            Err(SyncError::Refused { reason, .. }) => self.copied.leave_out(from, reason),
-            Err(error) => return Err(error.into()),
+            Err(error) => self.copied.leave_out(from, reason_of(error)?),
         }
         Ok(())
     }
