@@ -345,11 +345,9 @@ fn interrupted(fault: &str, undisturbed: &Undisturbed) -> (String, Vec<String>) 
             .lines()
             .filter(|line| line.contains(r#""what":"recovery""#));
         assert_eq!(lines.count(), tried.len());
-        let acts = variant
-            .acts
-            .iter()
-            .filter(|act| act.outcome != "not_reached");
-        let last = acts.last().and_then(|act| act.evidence.clone());
+        let mut acts = variant.acts.iter();
+        let last = acts.rfind(|act| act.outcome != "not_reached");
+        let last = last.and_then(|act| act.evidence.clone());
         (last.unwrap_or_default(), tried)
     })
 }

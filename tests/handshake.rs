@@ -133,11 +133,13 @@ impl Endings {
 fn damaged(bytes: &[u8], party: impl Fn() -> Party) -> (Endings, Endings) {
     let (mut cut, mut flipped) = (Endings::default(), Endings::default());
     for len in 0..bytes.len() {
-        cut.add(party(), bytes.get(..len).unwrap());
+        cut.add(party(), bytes.get(..len).expect("shorter than the whole"));
     }
     for bit in 0..bytes.len() * 8 {
         let mut bytes = bytes.to_vec();
-        *bytes.get_mut(bit / 8).unwrap() ^= 1 << (bit % 8);
+        if let Some(byte) = bytes.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
         flipped.add(party(), &bytes);
     }
     (cut, flipped)

@@ -52,7 +52,8 @@ impl Typist {
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(len @ 1..) = stdout.read(&mut buffer) {
-                if sender.send(buffer[..len].to_vec()).is_err() {
+                let read = buffer.get(..len).unwrap_or_default();
+                if sender.send(read.to_vec()).is_err() {
                     return;
                 }
             }

@@ -121,7 +121,7 @@ fn the_host_side() {
     });
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    println!("PEAK {}", peak.unwrap());
+    writeln!(std::io::stdout(), "PEAK {}", peak.unwrap()).unwrap();
 }
 
 /// Counts what is written, and keeps nothing.
