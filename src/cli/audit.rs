@@ -6,6 +6,7 @@ use crate::cli::args::Audit;
 use crate::cli::environment::Environment;
 use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
+use crate::cli::folder_name::folder_names;
 use crate::cli::handsets::{self, HandsetLister};
 use crate::cli::load;
 use crate::cli::present::present;
@@ -130,7 +131,7 @@ fn run_handsets(
         .map(|(_, permission)| *permission)
         .collect();
     let needed = needed(scenarios, toggles);
-    let names = handsets::folder_names(selectors);
+    let names = folder_names(selectors);
     let mut handsets = Vec::new();
     for (selector, name) in selectors.iter().zip(names) {
         let grants = if selector.is_virtual() {

@@ -9,6 +9,7 @@ mod devices;
 mod environment;
 mod error;
 mod firmware;
+mod folder_name;
 mod handsets;
 mod input;
 mod load;
