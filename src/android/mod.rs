@@ -3,6 +3,7 @@
 //! Pure parsers and command builders for Android 4.3 and later. The answers come from a handset,
 //! so nothing here trusts them: unknown lines are kept or counted, and nothing panics.
 
+pub mod bugreport;
 pub mod connectivity;
 pub mod content;
 pub mod getprop;

@@ -172,6 +172,7 @@ pub(crate) fn exec(bench: &Bench) -> Result<(), &'static str> {
 pub(crate) fn repeatable(name: &str) -> Result<(), &'static str> {
     let why = match name {
         "a_refusal_has_the_handsets_words" => "how much was sent before the refusal came differs",
+        "a_bug_report_is_followed_fetched_and_removed" => "its name and its text hold the time",
         "folders_cross_both_ways" => "the times of its files differ",
         "a_stream_closed_early_ends_its_command" | "a_handset_comes_back_after_a_restart" => {
             "how often it asks until it is so differs"

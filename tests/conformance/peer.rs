@@ -93,7 +93,7 @@ const ANDROID_14: World = World {
     has_exec: true,
     tools: Tools::Toybox,
     restarts: true,
-    has_packages: false,
+    has_packages: true,
     gives_root: true,
     is_behind_server: false,
     is_alone: false,

@@ -3,9 +3,11 @@
 use crate::bench::{Bench, Check, check, exec};
 use phonehome::adapters::forward::Forwards;
 use phonehome::android::install::InstallOptions;
+use phonehome::android::quote;
 use phonehome::engine::service::install::{self, Apk, InstallError};
 use phonehome::engine::service::power::{self, Privilege};
 use phonehome::engine::service::reverse::{self, Reversal};
+use phonehome::engine::service::{bugreport, screen, shell};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,6 +17,9 @@ pub(crate) const CHECKS: &[Check] = &[
     check!(both_ports, ports_lead_both_ways),
     check!(exec, reversed_ports_are_listed_and_ended),
     check!(packages, what_is_no_package_is_not_installed),
+    check!(packages, a_service_answers_without_a_shell_as_with_one),
+    check!(packages, the_screen_is_pictured_whole),
+    check!(packages, a_bug_report_is_followed_fetched_and_removed),
     check!(refuses_root, root_is_refused_in_words),
     check!(restarts, a_handset_comes_back_after_a_restart),
 ];
@@ -41,6 +46,56 @@ fn refuses_root(bench: &Bench) -> Result<(), &'static str> {
     let why = "its adbd is root, or restarts to be so, which ends the connection";
     let refuses = !bench.peer.world.gives_root;
     refuses.then_some(()).ok_or(why)
+}
+
+async fn a_service_answers_without_a_shell_as_with_one(bench: Bench) {
+    let (transport, clock) = (&*bench.transport, &*bench.clock);
+    for words in [
+        &["package", "list", "packages"][..],
+        &["settings", "get", "global", "a name; with $signs"],
+        &["package", "path", "no.such.package"],
+        &["nosuchservice"],
+    ] {
+        let limits = shell::Limits::default();
+        let direct = shell::abb(transport, clock, words, limits).await.unwrap();
+        let command = quote::command(["cmd"].into_iter().chain(words.iter().copied()));
+        let by_shell = bench.shell(&command).await;
+        assert_eq!(direct.text(), by_shell.text(), "{words:?}");
+        // Which failure it was is lost: abb makes 1 of each.
+        assert_eq!(direct.succeeded(), by_shell.succeeded(), "{words:?}");
+    }
+}
+
+/// The picture is as large as the window manager says that the screen is.
+async fn the_screen_is_pictured_whole(bench: Bench) {
+    let picture = screen::screenshot(&*bench.transport, &*bench.clock).await;
+    let picture = picture.unwrap();
+    let number = |at: usize| {
+        let word = picture.get(at..at + 4).expect("a header");
+        u32::from_be_bytes(word.try_into().unwrap())
+    };
+    let size = bench.text("wm size").await;
+    let size = size.trim().strip_prefix("Physical size: ").unwrap();
+    // IHDR stands first: its length, its name, the width, the height.
+    assert_eq!(size, format!("{}x{}", number(16), number(20)));
+}
+
+async fn a_bug_report_is_followed_fetched_and_removed(bench: Bench) {
+    let mut archive = Vec::new();
+    let mut told = Vec::new();
+    let mut progress = |done, total| told.push((done, total));
+    let (transport, clock) = (&*bench.transport, &*bench.clock);
+    let making = bugreport::bugreport(transport, clock, &mut archive, &mut progress);
+    let fetched = making.await.unwrap();
+    assert_eq!(fetched.len, u64::try_from(archive.len()).unwrap());
+    // A zip archive begins with its first file, and ends with its directory (APPNOTE.TXT, 4.3).
+    assert!(archive.starts_with(b"PK\x03\x04"), "{fetched:?}");
+    assert!(archive.windows(4).any(|bytes| bytes == b"PK\x05\x06"));
+    assert!(!told.is_empty());
+    assert!(told.iter().all(|(done, total)| done <= total), "{told:?}");
+    assert!(fetched.removed, "{fetched:?}");
+    let left = bench.shell(&quote::command(["ls", &fetched.path])).await;
+    assert_ne!(left.exit, Some(0), "{}", left.text());
 }
 
 /// A port of this computer that gives back what it gets.

@@ -110,7 +110,32 @@ pub async fn run(
     command: &str,
     limits: Limits,
 ) -> Result<Output, ShellError> {
-    let mut shell = stream(transport, command).await?;
+    let shell = stream(transport, command).await?;
+    to_the_end(shell, clock, command, limits).await
+}
+
+/// Runs a command of one of Android's services to its end without a shell between (`abb:`, Android 10
+/// and later, feature `abb`): `words` are those after `cmd`, passed as they are.
+///
+/// # Errors
+/// As [`run`].
+pub async fn abb(
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    words: &[&str],
+    limits: Limits,
+) -> Result<Output, ShellError> {
+    let stream = transport.open(&format!("abb:{}", words.join("\0"))).await?;
+    let shell = ShellStream::new(stream, Decoder::Packets(ShellDecoder::default()));
+    to_the_end(shell, clock, &words.join(" "), limits).await
+}
+
+async fn to_the_end(
+    mut shell: ShellStream,
+    clock: &dyn Clock,
+    command: &str,
+    limits: Limits,
+) -> Result<Output, ShellError> {
     let mut output = Output {
         merged: shell.is_merged(),
         ..Output::default()
@@ -159,12 +184,7 @@ pub async fn stream(transport: &dyn Transport, command: &str) -> Result<ShellStr
         // A command that has ended already does not take it; what is read next tells why.
         let _ = stream.write_all(&close_stdin).await;
     }
-    Ok(ShellStream {
-        stream,
-        decoder,
-        buffer: vec![0; READ_CHUNK],
-        chunks: VecDeque::new(),
-    })
+    Ok(ShellStream::new(stream, decoder))
 }
 
 /// Starts a command as a plain stream of bytes both ways (`exec:`, Android 5 and later): no terminal,
@@ -199,6 +219,15 @@ enum Decoder {
 }
 
 impl ShellStream {
+    fn new(stream: ByteStream, decoder: Decoder) -> Self {
+        Self {
+            stream,
+            decoder,
+            buffer: vec![0; READ_CHUNK],
+            chunks: VecDeque::new(),
+        }
+    }
+
     /// The next part; after [`Chunk::Exit`] nothing. Cancel-safe: nothing is lost when the future is
     /// dropped.
     ///

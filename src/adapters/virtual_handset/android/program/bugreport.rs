@@ -7,7 +7,6 @@ use super::answer::Caller;
 use super::{dumpsys, properties};
 use crate::adapters::virtual_handset::android::text::push;
 use crate::adapters::virtual_handset::kernel::process::{Process, Stop};
-use crate::adapters::virtual_handset::kernel::user::User;
 use crate::adapters::virtual_handset::kernel::world::World;
 use crate::ports::BoxFuture;
 use std::io::{Cursor, Write};
@@ -75,9 +74,8 @@ async fn run(process: &mut Process) -> Result<u8, Stop> {
         let text = report(world, &caller);
         let bytes = zipped(&name, &text)?;
         let files = &mut world.files;
-        files
-            .create_directories(&User::root(), FOLDER, 0o771)
-            .ok()?;
+        // The folder of the app `com.android.shell`, whose user is the shell's own.
+        files.put_directory(FOLDER, 0o700, 2000, 2000).ok()?;
         files.put(&path, bytes, 0o644, 2000).ok()
     });
     if written.is_none() {
