@@ -132,6 +132,11 @@ fn send_all(
     failure: &OnceLock<io::Error>,
 ) {
     while let Some(order) = orders.blocking_recv() {
+        // Nobody waits for what is left once the link is dropped: what began was finished, and a
+        // packet is never left half sent but by a handset that does not take it.
+        if orders.is_closed() {
+            return;
+        }
         match order {
             Outgoing::Packet(header, payload) => {
                 let is_wanted = || !orders.is_closed();

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a dropped link may take: the longest wait of its threads, several times.
-const LIMIT: Duration = Duration::from_secs(3);
+/// How long a dropped link may take: the rest of a mebibyte to a slow handset, and the longest wait of
+/// its threads.
+const LIMIT: Duration = Duration::from_secs(10);
 
 static HELD: Mutex<BTreeSet<(u8, u8)>> = Mutex::new(BTreeSet::new());
 static RELEASED: Condvar = Condvar::new();

@@ -77,11 +77,13 @@ fn state_of(device: &Device<Context>, interface: Option<&AdbInterface>, place: &
     if opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
         return UsbState::NoPermission;
     }
+    // Asked first: a link of ours lets go of the interface before it says so.
+    let is_ours = is_ours(device.bus_number(), device.address());
     // `usbfs` is the driver of an interface that a program has claimed.
     let name = format!("{place}:{}.{}", interface.configuration, interface.number);
     let driver = fs::read_link(sysfs(&name).join("driver"));
     if driver.is_ok_and(|driver| driver.ends_with("usbfs")) {
-        let ours = is_ours(device.bus_number(), device.address()).then(Holder::this_process);
+        let ours = is_ours.then(Holder::this_process);
         let holders = ours.map_or_else(|| holders(file), |ours| vec![ours]);
         return UsbState::Held { holders };
     }

@@ -28,6 +28,11 @@ impl Holder {
             pid: std::process::id(),
         }
     }
+
+    /// Whether it is ourselves.
+    pub(super) fn is_this_process(&self) -> bool {
+        self.pid == std::process::id()
+    }
 }
 
 /// The device file of a USB device.

@@ -2,7 +2,7 @@
 
 use crate::adapters::threaded_link::{Farewell, Threads};
 use crate::adapters::usb::bulk::{Claimed, UsbReader, UsbWriter};
-use crate::adapters::usb::claim::{Claim, is_ours};
+use crate::adapters::usb::claim::Claim;
 use crate::adapters::usb::device::{Found, context, find_all};
 use crate::adapters::usb::error::UsbError;
 use crate::adapters::usb::handset::{UsbHandset, UsbState};
@@ -104,7 +104,13 @@ fn find_one(wanted: &str) -> Result<(Found, AdbInterface, Claim), UsbError> {
     let context = context()?;
     let named = one_of(&context, wanted)?.handset;
     let problem = || named.problem().unwrap_or(UsbError::Gone);
-    if named.state != UsbState::Ready && !is_ours(named.bus, named.address) {
+    // As it was seen: by now the link of ours that held it may be gone.
+    let is_free_or_ours = match &named.state {
+        UsbState::Ready => true,
+        UsbState::Held { holders } => holders.first().is_some_and(Holder::is_this_process),
+        UsbState::NoPermission | UsbState::DebuggingOff => false,
+    };
+    if !is_free_or_ours {
         return Err(problem());
     }
     let claim = Claim::wait(named.bus, named.address).ok_or_else(problem)?;
