@@ -96,7 +96,11 @@ impl BlockingReader for UsbReader {
         } = self.endpoint;
         while is_wanted() {
             let wanted = self.assembler.missing().next_multiple_of(packet_size);
-            let len = wanted.min(self.buffer.len());
+            let len = match self.assembler.is_searching() {
+                // The rest of a mebibyte, packet by packet, takes longer than a greeting may.
+                true => self.buffer.len(),
+                false => wanted.min(self.buffer.len()),
+            };
             let buffer = self.buffer.get_mut(..len).unwrap_or_default();
             let read = match self.handset.handle.read_bulk(address, buffer, READ_SLICE) {
                 Ok(read) => read,

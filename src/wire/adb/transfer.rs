@@ -82,6 +82,12 @@ impl TransferAssembler {
         self.decoder.missing().unwrap_or(HEADER_LEN)
     }
 
+    /// Whether anything may come, so that as much as possible is best asked for at once.
+    #[must_use]
+    pub fn is_searching(&self) -> bool {
+        !self.is_open && self.decoder.is_at_boundary()
+    }
+
     /// Takes what was transferred. `is_end` says that the transfer ended there: a packet on the bus
     /// was short.
     ///
@@ -131,14 +137,15 @@ impl TransferAssembler {
         Ok(self.decoder.next_packet()?)
     }
 
-    /// Whether a transfer that broke a packet off ends in the header of a new host's greeting, which
-    /// is then kept. The one that was broken off leaves no trace of its own end.
+    /// Whether a transfer that broke a packet off, or the rest of one, ends in the header of what
+    /// opens a conversation, which is then kept. What was broken off leaves no trace of its own end.
     fn begins_anew(&mut self, bytes: &[u8]) -> bool {
-        let greeting = Command::Connect.word().to_le_bytes();
         let Some(tail) = bytes.last_chunk::<HEADER_LEN>() else {
             return false;
         };
-        if self.opening != Opening::ByHost || !tail.starts_with(&greeting) {
+        let [a, b, c, d, ..] = *tail;
+        let command = Command::from_word(u32::from_le_bytes([a, b, c, d]));
+        if !command.is_some_and(|command| self.opens(command)) {
             return false;
         }
         let mut decoder = PacketDecoder::new(MAX_PAYLOAD);
@@ -152,18 +159,23 @@ impl TransferAssembler {
 
     /// The packet, if it belongs to a conversation or opens one.
     fn admit(&mut self, packet: Packet) -> Option<Packet> {
-        let opens = match self.opening {
-            Opening::ByHost => packet.command == Command::Connect,
-            Opening::ByHandset => matches!(
-                packet.command,
-                Command::Connect | Command::Auth | Command::StartTls
-            ),
-        };
-        if opens {
+        if self.opens(packet.command) {
             self.is_open = true;
             self.stale = 0;
         }
         self.is_open.then_some(packet)
+    }
+
+    const fn opens(&self, command: Command) -> bool {
+        match self.opening {
+            Opening::ByHost => matches!(command, Command::Connect),
+            Opening::ByHandset => {
+                matches!(
+                    command,
+                    Command::Connect | Command::Auth | Command::StartTls
+                )
+            }
+        }
     }
 
     fn skip(&mut self, len: usize) -> Result<(), TransferError> {
@@ -255,6 +267,15 @@ mod tests {
         ];
         let expected = [Ok(hello.clone()), Ok(hello.clone()), Ok(after.clone())];
         assert_eq!(taken(Opening::ByHost, &transfers), expected);
+    }
+
+    /// The rest of a payload that fills its last packet, and what follows, come as one.
+    #[test]
+    fn a_handset_is_heard_behind_the_rest_of_a_payload() {
+        let hello = connect();
+        let rest = [&[7; 8192], header(&hello).as_slice()].concat();
+        let transfers: [Transfer<'_>; 2] = [(&rest, true), (b"host::x", true)];
+        assert_eq!(taken(Opening::ByHandset, &transfers), [Ok(hello)]);
     }
 
     #[test]
