@@ -19,8 +19,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long its hosts are quiet before a sleep is cut short: who starts a `sleep 60` to look at it finds it there.
-const QUIET: Duration = Duration::from_secs(1);
+/// How long a service lasts before a sleep in it is cut short: who starts a `sleep 60` to look at it finds
+/// it there.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// Runs the command until it is interrupted.
 pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<Exit> {

@@ -118,8 +118,8 @@ impl VirtualHandset {
         Ok(started)
     }
 
-    /// Makes it wait until its hosts have been quiet for so long before it skips a time in which nothing but
-    /// sleep happens. A fresh handset skips such times at once.
+    /// Makes it skip a time in which nothing but sleep happens only when every open service has lasted so
+    /// long, or as long since its host last typed. A fresh handset skips such times at once.
     pub fn be_patient(&self, quiet: Duration) {
         self.handset.set_patience(quiet);
     }

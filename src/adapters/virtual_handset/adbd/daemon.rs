@@ -469,7 +469,7 @@ impl Services for Open {
         let (daemon, transport) = (Arc::clone(&self.0), self.1.clone());
         Some(Box::new(move |stream| {
             Box::pin(async move {
-                let host = HostStream::new(stream, handset);
+                let host = HostStream::new(stream, &handset);
                 match service {
                     Service::Shell(shell) => session::serve(&daemon, &host, shell).await,
                     Service::Reverse(request) => {

@@ -1,7 +1,7 @@
 //! One open stream to a host, shared by who reads it and who writes it. It knows no service.
 
 use crate::adapters::adb::{AdbStream, Peer};
-use crate::adapters::virtual_handset::kernel::handset::Handset;
+use crate::adapters::virtual_handset::kernel::handset::{Handset, Visit};
 use crate::adapters::virtual_handset::kernel::scheduler::lock;
 use bytes::{Bytes, BytesMut};
 use std::future::{Future, poll_fn};
@@ -23,17 +23,16 @@ pub(super) struct HostStream {
     stream: StandardMutex<AdbStream>,
     /// Held while a message is written, so that messages stay whole.
     turn: Mutex<()>,
-    /// Is told that somebody is there.
-    handset: Handset,
+    /// Tells the handset that somebody is there.
+    visit: Visit,
 }
 
 impl HostStream {
-    pub(super) fn new(stream: AdbStream, handset: Handset) -> Self {
-        handset.touch();
+    pub(super) fn new(stream: AdbStream, handset: &Handset) -> Self {
         Self {
             stream: StandardMutex::new(stream),
             turn: Mutex::new(()),
-            handset,
+            visit: handset.visit(),
         }
     }
 
@@ -48,7 +47,7 @@ impl HostStream {
         })
         .await
         .map_err(|_: io::Error| HostGone)?;
-        self.handset.touch();
+        self.visit.renew();
         buffer.truncate(len);
         if len == 0 {
             return Err(HostGone);

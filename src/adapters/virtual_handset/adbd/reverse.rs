@@ -235,6 +235,6 @@ async fn bridge(daemon: Weak<Daemon>, target: Target, connection: Connection) {
     let handset = daemon.handset().clone();
     drop(daemon);
     if let Ok(Ok(stream)) = opened {
-        connect::serve(&HostStream::new(stream, handset), connection).await;
+        connect::serve(&HostStream::new(stream, &handset), connection).await;
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Time flows with the host's clock. When every process waits and one of them sleeps, it jumps: to the
 //! next event before the first sleeper's time, or to that time. With no sleeper it only flows. A patient
-//! handset does not jump until its hosts have been quiet for a while, so that a person or a script that looks
-//! meanwhile sees what sleeps.
+//! handset does not jump while a service was opened, or typed at, only a moment ago and is still open, so that
+//! a person or a script that looks meanwhile sees what sleeps.
 
 use super::descriptor::Descriptor;
 use super::pipe::{PipeReader, PipeWriter, pipe};
@@ -16,6 +16,7 @@ use crate::adapters::virtual_handset::files::node::Device;
 use crate::adapters::virtual_handset::files::system::{OpenMode, Opened};
 use crate::base::deadline::Instant;
 use crate::ports::clock::Clock;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -29,11 +30,34 @@ struct Inner {
     patience: Mutex<Patience>,
 }
 
-/// How long hosts must have been quiet, and when one last was not.
-#[derive(Clone, Copy, Default)]
+/// How long an open service holds time back after its host last said something, and when each did.
+#[derive(Default)]
 struct Patience {
     quiet: Duration,
-    touched: Option<Instant>,
+    said: BTreeMap<u64, Instant>,
+    next: u64,
+}
+
+/// A service that a host has open, until it is dropped.
+pub(crate) struct Visit {
+    handset: Handset,
+    number: u64,
+}
+
+impl Visit {
+    /// The host has said something.
+    pub(crate) fn renew(&self) {
+        self.handset.heard(self.number);
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let inner = &self.handset.0;
+        if lock(&inner.patience).said.remove(&self.number).is_some() {
+            inner.scheduler.turn.notify_one();
+        }
+    }
 }
 
 impl Handset {
@@ -67,18 +91,31 @@ impl Handset {
         result
     }
 
-    /// Sets how long hosts must be quiet before time may jump.
+    /// Sets how long a service holds time back.
     pub(crate) fn set_patience(&self, quiet: Duration) {
         lock(&self.0.patience).quiet = quiet;
     }
 
-    /// A host has done something.
-    pub(crate) fn touch(&self) {
+    /// A host has opened a service.
+    pub(crate) fn visit(&self) -> Visit {
+        let number = {
+            let mut patience = lock(&self.0.patience);
+            patience.next += 1;
+            patience.next
+        };
+        self.heard(number);
+        Visit {
+            handset: self.clone(),
+            number,
+        }
+    }
+
+    fn heard(&self, number: u64) {
         let is_patient = !lock(&self.0.patience).quiet.is_zero();
         if is_patient {
             // Never both locks in this order: the pump takes the world's first.
             let now = lock(&self.0.world).host_now();
-            lock(&self.0.patience).touched = Some(now);
+            lock(&self.0.patience).said.insert(number, now);
         }
     }
 
@@ -171,8 +208,8 @@ impl Handset {
 
     /// Until when hosts are still waited for.
     fn waits_until(&self, now: Instant) -> Option<Instant> {
-        let Patience { quiet, touched } = *lock(&self.0.patience);
-        let until = touched?.after(quiet);
+        let patience = lock(&self.0.patience);
+        let until = patience.said.values().max()?.after(patience.quiet);
         (until > now).then_some(until)
     }
 }
