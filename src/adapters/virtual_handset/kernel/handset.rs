@@ -3,7 +3,7 @@
 //! Time flows with the host's clock. When every process waits and one of them sleeps, it jumps: to the
 //! next event before the first sleeper's time, or to that time. With no sleeper it only flows. A patient
 //! handset does not jump while a service was opened, or typed at, only a moment ago and is still open, so that
-//! a person or a script that looks meanwhile sees what sleeps.
+//! a person or a script that looks meanwhile sees what sleeps long.
 
 use super::descriptor::Descriptor;
 use super::pipe::{PipeReader, PipeWriter, pipe};
@@ -29,6 +29,10 @@ struct Inner {
     scheduler: Arc<Scheduler>,
     patience: Mutex<Patience>,
 }
+
+/// The shortest sleep that is held back: one that somebody may want to look at, and not one of a program
+/// that waits its turn.
+const LONG_SLEEP: Duration = Duration::from_secs(10);
 
 /// How long an open service holds time back after its host last said something, and when each did.
 #[derive(Default)]
@@ -180,7 +184,11 @@ impl Handset {
         world.run_due();
         scheduler.wake_sleepers(world.uptime());
         let mut turn = None;
-        let waits_until = self.waits_until(world.host_now());
+        let is_long = |wake: Duration| wake.saturating_sub(world.uptime()) >= LONG_SLEEP;
+        let waits_until = match scheduler.next_wake() {
+            Some(wake) if is_long(wake) => self.waits_until(world.host_now()),
+            _ => None,
+        };
         if scheduler.is_idle()
             && waits_until.is_none()
             && let Some(wake) = scheduler.next_wake()
