@@ -395,8 +395,8 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_patient_handset_jumps_once_its_hosts_are_quiet() {
-        async fn slept(quiet: Option<Duration>) -> Duration {
+    async fn a_patient_handset_holds_a_long_sleep_back_for_a_fresh_service() {
+        async fn slept(quiet: Option<Duration>, seconds: u64, stays: bool) -> Duration {
             let clock = Arc::new(EagerClock::default());
             let shared: Arc<dyn Clock> = Arc::<EagerClock>::clone(&clock);
             let firmware = Arc::new(plain_firmware(Userland::Toybox14, Root::Adb));
@@ -405,23 +405,39 @@ pub(crate) mod tests {
             if let Some(quiet) = quiet {
                 handset.set_patience(quiet);
             }
-            handset.touch();
-            let sleeping: Program = |process| {
+            let visit = Some(handset.visit()).filter(|_| stays);
+            let minute: Program = |process| {
                 Box::pin(async {
                     process.sleep(Duration::from_secs(60)).await?;
                     Ok(0)
                 })
             };
-            let child = start(&handset, sleeping, Descriptors::new());
+            let moment: Program = |process| {
+                Box::pin(async {
+                    process.sleep(Duration::from_secs(5)).await?;
+                    Ok(0)
+                })
+            };
+            let program = if seconds == 60 { minute } else { moment };
+            let child = start(&handset, program, Descriptors::new());
             child.ended(&handset).await;
+            drop(visit);
             clock.now().0
         }
-        assert_eq!(slept(None).await, Duration::ZERO);
-        let second = Duration::from_secs(1);
-        assert_eq!(slept(Some(second)).await, second);
-        // It waits no longer than the sleep itself lasts.
-        let hour = Duration::from_secs(3600);
-        assert_eq!(slept(Some(hour)).await, Duration::from_secs(60));
+        let second = Some(Duration::from_secs(1));
+        let hour = Some(Duration::from_secs(3600));
+        for (quiet, seconds, stays, expected) in [
+            (None, 60, true, 0),
+            (second, 60, true, 1),
+            // It waits no longer than the sleep itself lasts.
+            (hour, 60, true, 60),
+            // A program that waits its turn, and a host that is gone, hold nothing back.
+            (second, 5, true, 0),
+            (second, 60, false, 0),
+        ] {
+            let slept = slept(quiet, seconds, stays).await;
+            assert_eq!(slept.as_secs(), expected, "{quiet:?} {seconds} {stays}");
+        }
     }
 
     #[tokio::test]
