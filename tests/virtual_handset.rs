@@ -259,17 +259,22 @@ async fn a_person_types_at_a_prompt() {
         read_until(&mut stream, prompt).await;
         stream.write_all(b"echo hix\x7f there\r").await.unwrap();
         let seen = read_until(&mut stream, &format!("\nhi there\r\n{prompt}")).await;
-        assert!(seen.starts_with("echo hix\x08 \x08 there\r\n"), "{seen:?}");
+        // mksh's line editor ends a line with a carriage return of its own (`edit.c`, `x_newline`).
+        let edited = "echo hix\x08 \x08 there\r\r\n";
+        assert!(seen.starts_with(edited), "{seen:?}");
         // Ctrl-C ends what runs in the foreground, not the shell.
+        // What is typed before the editor lets go of the terminal is not made a line.
         stream.write_all(b"cat\r").await.unwrap();
+        read_until(&mut stream, "cat\r\r\n").await;
         stream.write_all(b"one\r").await.unwrap();
-        read_until(&mut stream, "\none\r\none\r\n").await;
+        read_until(&mut stream, "one\r\none\r\n").await;
         stream.write_all(b"\x03").await.unwrap();
         read_until(&mut stream, prompt).await;
         // Ctrl-D ends the input of what reads, once.
         stream.write_all(b"cat; echo done\r").await.unwrap();
+        read_until(&mut stream, "done\r\r\n").await;
         stream.write_all(b"two\r").await.unwrap();
-        read_until(&mut stream, "\ntwo\r\ntwo\r\n").await;
+        read_until(&mut stream, "two\r\ntwo\r\n").await;
         stream.write_all(b"\x04").await.unwrap();
         read_until(&mut stream, &format!("done\r\n{prompt}")).await;
         stream.write_all(b"\x04").await.unwrap();
@@ -562,15 +567,7 @@ async fn root_is_had_where_the_firmware_gives_it() {
 #[tokio::test]
 async fn services_that_a_version_lacks_are_refused() {
     for (name, services) in [
-        (
-            NEW,
-            &[
-                "jdwp:1",
-                "reverse:forward:tcp:1;tcp:2",
-                "nonsense:",
-                "shell",
-            ][..],
-        ),
+        (NEW, &["jdwp:1", "nonsense:", "shell"][..]),
         (OLD, &["exec:id", "shell,v2,raw:id", "unroot:"]),
     ] {
         let bench = Bench::new(name).await;
