@@ -75,6 +75,11 @@ impl<'a> Reader<'a> {
         self.array().map(u16::from_be_bytes)
     }
 
+    /// Takes two bytes, little-endian.
+    pub fn u16_le(&mut self) -> Result<u16, Truncated> {
+        self.array().map(u16::from_le_bytes)
+    }
+
     /// Takes four bytes, big-endian.
     pub fn u32_be(&mut self) -> Result<u32, Truncated> {
         self.array().map(u32::from_be_bytes)

@@ -5,6 +5,7 @@ use crate::detect::analysis::{Analysis, Input};
 use crate::detect::detector::Detector;
 use crate::detect::finding::Finding;
 use crate::detect::options::{Options, SocketOwner};
+use crate::detect::traffic::apps::Apps;
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::record::{FlowRecord, seconds};
 use crate::detect::traffic::table::FlowTable;
@@ -12,7 +13,7 @@ use crate::evidence::coverage::Coverage;
 use crate::evidence::flow::{App, Flow};
 use crate::evidence::gap::{Gap, Observer};
 use crate::wire::pcap::problem::CaptureProblem;
-use crate::wire::pcap::reader::CaptureReader;
+use crate::wire::pcap::reader::{CaptureReader, Record};
 use core::net::{IpAddr, SocketAddr};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -75,11 +76,16 @@ impl<'d> Analyzer<'d> {
             last,
             ..
         } = self;
-        reader.handle_bytes(bytes, &mut |frame| {
-            *packets += 1;
-            *first = Some(first.map_or(frame.at, |known| known.min(frame.at)));
-            *last = Some(last.map_or(frame.at, |known| known.max(frame.at)));
-            table.handle_frame(&frame, detector, options);
+        reader.handle_records(bytes, &mut |record| match record {
+            Record::Frame(frame) => {
+                *packets += 1;
+                *first = Some(first.map_or(frame.at, |known| known.min(frame.at)));
+                *last = Some(last.map_or(frame.at, |known| known.max(frame.at)));
+                table.handle_frame(&frame, detector, options);
+            }
+            Record::Name { address, name } => table.handle_name(address, name),
+            Record::App { uid, package } => table.handle_app(uid, package),
+            Record::Secrets { .. } => {}
         });
     }
 
@@ -99,8 +105,8 @@ impl<'d> Analyzer<'d> {
             problems: problems.iter().map(ToString::to_string).collect(),
         };
         let capture_gaps = problems.iter().map(capture_gap).collect::<Vec<_>>();
-        let (records, ledger) = self.table.into_parts();
-        let (flows, ids) = flows(records, &self.options.owners);
+        let (records, apps, ledger) = self.table.into_parts();
+        let (flows, ids) = flows(records, &self.options.owners, &apps);
         let coverage = coverage(&ledger, &flows);
         let mut gaps = capture_gaps;
         gaps.extend(mark_gaps(&ledger, &self.options));
@@ -128,7 +134,11 @@ impl<'d> Analyzer<'d> {
 
 /// The flows with their final numbers, and those by the records' indices. The run's own lookups are
 /// no flows.
-fn flows(records: Vec<FlowRecord>, owners: &[SocketOwner]) -> (Vec<Flow>, BTreeMap<u32, u32>) {
+fn flows(
+    records: Vec<FlowRecord>,
+    owners: &[SocketOwner],
+    apps: &Apps,
+) -> (Vec<Flow>, BTreeMap<u32, u32>) {
     let mut ids = BTreeMap::new();
     let mut flows = Vec::new();
     for record in records.into_iter().filter(|record| !record.is_mark()) {
@@ -136,7 +146,7 @@ fn flows(records: Vec<FlowRecord>, owners: &[SocketOwner]) -> (Vec<Flow>, BTreeM
             break;
         };
         ids.insert(record.index, id);
-        let app = owner(&record, owners);
+        let app = owner(&record, owners).or_else(|| apps.of(record.uid?));
         flows.push(record.into_flow(id, app));
     }
     (flows, ids)

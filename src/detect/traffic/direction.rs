@@ -1,5 +1,5 @@
-//! One direction of a TCP connection: what it speaks is known by its first bytes, and may change
-//! after CONNECT, an upgrade or STARTTLS.
+//! One direction of a TCP connection, or of what was decrypted of one: what it speaks is known by
+//! its first bytes, and may change after CONNECT, an upgrade or STARTTLS.
 
 use crate::detect::carrier::Carrier;
 use crate::detect::field::Shape;
@@ -72,7 +72,8 @@ impl Layer {
         }
     }
 
-    fn handle_bytes(
+    /// Takes the next bytes, which start at `offset`; they are counted by the caller.
+    pub(crate) fn handle_bytes(
         &mut self,
         bytes: &[u8],
         offset: u64,
@@ -133,10 +134,10 @@ impl Layer {
         *self = if ports.contains(&DNS_PORT) {
             Self::Dns(Vec::new(), start)
         } else if is_tls == Some(true) {
-            scene.record.application = Application::Tls;
+            scene.speaks(Application::Tls);
             Self::Tls(Box::new(TlsReader::new(start)))
         } else if is_http2 {
-            scene.record.application = Application::Http2;
+            scene.speaks(Application::Http2);
             Self::Payload(None)
         } else if is_http == Some(true) {
             Self::Http(Box::new(HttpDirection::new(start)))
@@ -149,7 +150,8 @@ impl Layer {
         self.handle_bytes(&bytes, start, shared, scene);
     }
 
-    fn handle_hole(&mut self, len: u64, shared: &mut Shared, scene: &mut Scene<'_>) {
+    /// Says that the next bytes were not captured; they are counted by the caller.
+    pub(crate) fn handle_hole(&mut self, len: u64, shared: &mut Shared, scene: &mut Scene<'_>) {
         self.give_up(scene);
         match self {
             Self::Http(http) => http.handle_hole(len, shared, scene),

@@ -125,9 +125,7 @@ impl Message {
     }
 
     fn begin(&mut self, offset: u64, head: &Head<'_>, shared: &mut Shared, scene: &mut Scene<'_>) {
-        if scene.record.application == Application::Unknown {
-            scene.record.application = Application::Http1;
-        }
+        scene.speaks(Application::Http1);
         let coding = head.field("content-encoding").map(|field| field.value);
         self.is_coded = coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
         self.content_type = head.field("content-type").map(|field| field.value.to_vec());
@@ -146,7 +144,7 @@ impl Message {
                     self.exchange = shared.exchanges.pop_front().unwrap_or_default();
                 }
                 if status == 101 && head.lists("upgrade", "websocket") {
-                    scene.record.application = Application::Websocket;
+                    scene.speaks(Application::Websocket);
                 }
             }
         }

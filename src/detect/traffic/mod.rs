@@ -1,5 +1,6 @@
 //! From packets to flows, and from flows to findings.
 
+pub(super) mod apps;
 mod dialogue;
 mod direction;
 mod dns;

@@ -25,6 +25,10 @@ pub(crate) struct FlowRecord {
     pub(crate) opaque_in: u64,
     /// Something was found in its clear bytes.
     pub(crate) has_finding: bool,
+    /// What it speaks was seen under TLS.
+    pub(crate) is_decrypted: bool,
+    /// The Linux user that the capture says its packets are of.
+    pub(crate) uid: Option<u32>,
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) gaps: u32,
@@ -51,6 +55,23 @@ impl FlowRecord {
         }
     }
 
+    /// Notes what the flow speaks; `protection` is that of the bytes which say so. What is inside of
+    /// TLS tells more than TLS, and what HTTP/1 led to more than HTTP/1.
+    pub(crate) fn speaks(&mut self, application: Application, protection: Protection) {
+        let is_inside = protection == Protection::Tls;
+        self.is_decrypted |= is_inside;
+        let is_open = match self.application {
+            Application::Unknown => true,
+            Application::Tls | Application::Quic => is_inside,
+            // CONNECT and upgrades.
+            Application::Http1 => application != Application::Http1,
+            _ => false,
+        };
+        if is_open {
+            self.application = application;
+        }
+    }
+
     /// Whether the flow was the harness' own lookups and nothing else.
     pub(crate) const fn is_mark(&self) -> bool {
         self.marks > 0 && self.marks == self.messages
@@ -59,6 +80,7 @@ impl FlowRecord {
     /// As the contract has it.
     pub(crate) fn into_flow(self, id: u32, app: Option<App>) -> Flow {
         let protection = match self.application {
+            _ if self.is_decrypted => Protection::Tls,
             Application::Tls | Application::Quic => Protection::Tls,
             Application::Unknown | Application::Http2 | Application::Websocket
                 if self.opaque_out + self.opaque_in > 0 && !self.has_finding =>

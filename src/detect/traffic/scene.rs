@@ -10,7 +10,7 @@ use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::Names;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::record::{FlowRecord, seconds};
-use crate::evidence::flow::Protection;
+use crate::evidence::flow::{Application, Protection};
 use std::collections::BTreeSet;
 
 /// What surrounds one packet.
@@ -24,6 +24,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) at: u64,
     /// The packet comes from the flow's client.
     pub(crate) is_from_client: bool,
+    /// That of the bytes being read: of what was decrypted that of its ciphertext.
+    pub(crate) protection: Protection,
 }
 
 /// The request that a text belongs to.
@@ -43,6 +45,11 @@ impl Scene<'_> {
         } else {
             Direction::In
         }
+    }
+
+    /// Notes what the flow speaks.
+    pub(crate) fn speaks(&mut self, application: Application) {
+        self.record.speaks(application, self.protection);
     }
 
     /// Counts payload bytes that were seen.
@@ -134,8 +141,7 @@ impl Scene<'_> {
             flow: self.record.index,
             host: host.cloned(),
             server: self.record.server.to_string(),
-            // Nothing is decrypted, so what was found anyone on the path can read.
-            protection: Protection::Clear,
+            protection: self.protection,
             at: seconds(at),
             request: exchange.request.clone(),
             offset,

@@ -3,13 +3,14 @@
 
 use crate::detect::detector::Detector;
 use crate::detect::options::{Exclusion, Options};
+use crate::detect::traffic::apps::Apps;
 use crate::detect::traffic::dialogue::Dialogue;
 use crate::detect::traffic::ledger::Ledger;
-use crate::detect::traffic::names::Names;
+use crate::detect::traffic::names::{Names, host_name};
 use crate::detect::traffic::record::FlowRecord;
 use crate::detect::traffic::scene::Scene;
 use crate::detect::traffic::udp::handle_datagram;
-use crate::evidence::flow::{Application, FlowProtocol, HostFrom};
+use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
 use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
 use crate::wire::net::link::{NotIp, ip_packet};
 use crate::wire::pcap::reader::Frame;
@@ -35,6 +36,7 @@ pub(crate) struct FlowTable {
     followed: VecDeque<(usize, u64)>,
     waiting_bytes: usize,
     names: Names,
+    apps: Apps,
     pub(crate) ledger: Ledger,
 }
 
@@ -83,7 +85,19 @@ impl FlowTable {
             return;
         }
         self.count(ip);
-        self.handle_packet(&packet, frame.at, detector, options);
+        self.handle_packet(&packet, frame, detector, options);
+    }
+
+    /// Takes a name that the capture itself gives an address.
+    pub(crate) fn handle_name(&mut self, address: IpAddr, name: &str) {
+        if let Some(name) = host_name(name) {
+            self.names.insert(address, &name);
+        }
+    }
+
+    /// Takes the name that the capture itself gives an app.
+    pub(crate) fn handle_app(&mut self, uid: u32, package: &str) {
+        self.apps.insert(uid, package);
     }
 
     /// Ends every flow that is still followed.
@@ -94,9 +108,9 @@ impl FlowTable {
     }
 
     /// The flows, in order of first packet.
-    pub(crate) fn into_parts(self) -> (Vec<FlowRecord>, Ledger) {
+    pub(crate) fn into_parts(self) -> (Vec<FlowRecord>, Apps, Ledger) {
         let records = self.slots.into_iter().map(|slot| slot.record).collect();
-        (records, self.ledger)
+        (records, self.apps, self.ledger)
     }
 
     fn count(&mut self, ip: &[u8]) {
@@ -107,10 +121,11 @@ impl FlowTable {
     fn handle_packet(
         &mut self,
         packet: &Packet<'_>,
-        at: u64,
+        frame: &Frame<'_>,
         detector: &Detector,
         options: &Options,
     ) {
+        let at = frame.at;
         let Some(index) = self.slot_of(packet, at, detector, options) else {
             self.ledger.limit("more flows than are told apart");
             self.ledger.coverage.bytes_missing += u64::from(packet.payload_len);
@@ -127,6 +142,7 @@ impl FlowTable {
             return;
         };
         record.last = record.last.max(at);
+        record.uid = record.uid.or(frame.uid);
         let is_from_client = packet.source == record.client;
         let offset = if is_from_client {
             record.bytes_out
@@ -141,6 +157,7 @@ impl FlowTable {
             record,
             at,
             is_from_client,
+            protection: Protection::Clear,
         };
         match packet.transport {
             Transport::Udp => {
@@ -242,6 +259,8 @@ impl FlowTable {
             opaque_out: 0,
             opaque_in: 0,
             has_finding: false,
+            is_decrypted: false,
+            uid: None,
             first: at,
             last: at,
             gaps: 0,
@@ -283,6 +302,7 @@ impl FlowTable {
             record,
             at,
             is_from_client: true,
+            protection: Protection::Clear,
         });
     }
 }

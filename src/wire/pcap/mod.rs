@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod link_type;
+mod pcapdroid;
 pub mod problem;
 pub mod reader;
 mod section;

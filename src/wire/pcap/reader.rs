@@ -4,8 +4,10 @@
 
 use crate::base::bytes::Reader;
 use crate::wire::pcap::link_type::LinkType;
+use crate::wire::pcap::pcapdroid::Trailer;
 use crate::wire::pcap::problem::CaptureProblem;
 use crate::wire::pcap::section::{SECTION_HEADER, Section};
+use core::net::IpAddr;
 use pcap_parser::{PcapHeader, parse_pcap_header};
 
 /// A longer record is taken for damage (pcap) or stepped over (pcapng). The largest snapshot
@@ -26,6 +28,37 @@ pub struct Frame<'a> {
     pub original_len: u32,
     /// The bytes that were captured.
     pub data: &'a [u8],
+    /// The Linux user that sent or received it, if the capture says so.
+    pub uid: Option<u32>,
+}
+
+/// What a capture holds, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A frame.
+    Frame(Frame<'a>),
+    /// A name of an address, as the capturing host knew it.
+    Name {
+        /// The address.
+        address: IpAddr,
+        /// One of its names.
+        name: &'a str,
+    },
+    /// Keys for what is encrypted.
+    Secrets {
+        /// The secrets' type, as the pcapng draft numbers them (section 4.7): `0x544c534b` is a
+        /// TLS key log.
+        kind: u32,
+        /// The secrets.
+        bytes: &'a [u8],
+    },
+    /// The app that a Linux user is.
+    App {
+        /// The user.
+        uid: u32,
+        /// Its package, or its label if the capture knows no more.
+        package: &'a str,
+    },
 }
 
 /// A capture being read.
@@ -65,6 +98,15 @@ impl CaptureReader {
 
     /// Takes the next bytes and hands every frame that is complete to `sink`.
     pub fn handle_bytes(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) {
+        self.handle_records(bytes, &mut |record| {
+            if let Record::Frame(frame) = record {
+                sink(frame);
+            }
+        });
+    }
+
+    /// Takes the next bytes and hands everything that is complete to `sink`.
+    pub fn handle_records(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Record<'_>)) {
         let mut rest = bytes;
         while !rest.is_empty() && !matches!(self.format, Format::Damaged) {
             let len = if self.skip > 0 {
@@ -123,7 +165,7 @@ impl CaptureReader {
         len
     }
 
-    fn complete_carry(&mut self, rest: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> usize {
+    fn complete_carry(&mut self, rest: &[u8], sink: &mut dyn FnMut(Record<'_>)) -> usize {
         let missing = self.wanted.saturating_sub(self.carry.len());
         let (more, _) = rest.split_at(missing.min(rest.len()));
         self.carry.extend_from_slice(more);
@@ -142,7 +184,7 @@ impl CaptureReader {
 
     /// Reads one record from the front of `bytes`. `Taken` is never zero, and never more than
     /// there is; `Wanted` is always more than there is and at most [`MAX_RECORD_BYTES`] and a bit.
-    fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Step {
+    fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Record<'_>)) -> Step {
         let step = match &self.format {
             Format::Unknown => self.start(bytes),
             Format::Classic(classic) => match classic.record(bytes, self.offset, sink) {
@@ -178,7 +220,7 @@ impl CaptureReader {
         }
     }
 
-    fn block(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) -> Step {
+    fn block(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Record<'_>)) -> Step {
         let Format::Sections(section) = &mut self.format else {
             return Step::Taken(bytes.len());
         };
@@ -273,7 +315,7 @@ impl Classic {
         &self,
         bytes: &[u8],
         offset: u64,
-        sink: &mut dyn FnMut(Frame<'_>),
+        sink: &mut dyn FnMut(Record<'_>),
     ) -> Result<Step, CaptureProblem> {
         let mut reader = Reader::new(bytes);
         let mut word = || {
@@ -297,14 +339,30 @@ impl Classic {
             return Ok(Step::Wanted(CLASSIC_RECORD_BYTES + len));
         };
         let unit = if self.nanoseconds { 1 } else { 1000 };
-        sink(Frame {
-            at: u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit,
-            link: self.link,
-            original_len: original_len.max(captured),
-            data,
-        });
+        hand_out(
+            Frame {
+                at: u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit,
+                link: self.link,
+                original_len: original_len.max(captured),
+                data,
+                uid: None,
+            },
+            sink,
+        );
         Ok(Step::Taken(CLASSIC_RECORD_BYTES + len))
     }
+}
+
+/// Hands out a frame, its PCAPdroid trailer read and taken off.
+pub(super) fn hand_out(frame: Frame<'_>, sink: &mut dyn FnMut(Record<'_>)) {
+    let Some((data, trailer)) = Trailer::split(frame.link, frame.data) else {
+        return sink(Record::Frame(frame));
+    };
+    let uid = trailer.uid;
+    if let (Some(uid), Some(package)) = (uid, trailer.label) {
+        sink(Record::App { uid, package });
+    }
+    sink(Record::Frame(Frame { data, uid, ..frame }));
 }
 
 #[cfg(test)]
@@ -367,6 +425,94 @@ mod tests {
             b"de".to_vec(),
         ]
         .concat()
+    }
+
+    /// After the pcapng draft and PCAPdroid's `pcap_dump.c`: whose packets they are, names, keys,
+    /// and a packet in the form of the first drafts.
+    #[test]
+    fn reads_what_stands_beside_packets() {
+        for big_endian in [false, true] {
+            let word = |value: u32| match big_endian {
+                true => value.to_be_bytes(),
+                false => value.to_le_bytes(),
+            };
+            let half = |value: u16| match big_endian {
+                true => value.to_be_bytes(),
+                false => value.to_le_bytes(),
+            };
+            let section = [&word(0x1a2b_3c4d)[..], &half(1), &half(0), &[0xff; 8]].concat();
+            let interface = [&half(101)[..], &half(0), &word(0)].concat();
+            let uid_map = [
+                &word(62652)[..],
+                &half(1),
+                &[1, 0],
+                &word(10_123),
+                &[5, 1],
+                b"a.b.cX",
+            ]
+            .concat();
+            let names = [
+                &half(1)[..],
+                &half(12),
+                &[192, 0, 2, 7],
+                b"a.x\0b.x\0",
+                &half(0),
+                &half(0),
+            ]
+            .concat();
+            let secrets = [&word(0x544c_534b)[..], &word(3), b"key\0"].concat();
+            let packet = [
+                &[word(0), word(0), word(7), word(3), word(3)].concat()[..],
+                b"abc\0",
+                &half(1),
+                &half(7),
+                b"u-10123\0",
+                &half(0),
+                &half(0),
+            ]
+            .concat();
+            let obsolete = [
+                &half(0)[..],
+                &half(9),
+                &[word(0), word(8), word(3), word(9)].concat(),
+                b"def\0",
+            ]
+            .concat();
+            let file = [
+                block(big_endian, 0x0a0d_0d0a, &section),
+                block(big_endian, 1, &interface),
+                block(big_endian, 0xbad, &uid_map),
+                block(big_endian, 0x4000_0bad, &[0; 8]),
+                block(big_endian, 4, &names),
+                block(big_endian, 10, &secrets),
+                block(big_endian, 6, &packet),
+                block(big_endian, 2, &obsolete),
+            ]
+            .concat();
+            let mut log = Vec::new();
+            let mut reader = CaptureReader::new();
+            reader.handle_records(&file, &mut |record| {
+                log.push(match record {
+                    Record::Frame(it) => {
+                        format!("{} {:?} {:?} {}", it.at, it.uid, it.data, it.original_len)
+                    }
+                    Record::Name { address, name } => format!("{address} {name}"),
+                    Record::Secrets { kind, bytes } => format!("{kind:x} {bytes:?}"),
+                    Record::App { uid, package } => format!("{uid} {package}"),
+                });
+            });
+            reader.finish();
+            let expected = [
+                "10123 a.b.c",
+                "192.0.2.7 a.x",
+                "192.0.2.7 b.x",
+                "544c534b [107, 101, 121]",
+                "7000 Some(10123) [97, 98, 99] 3",
+                "8000 None [100, 101, 102] 9",
+            ];
+            assert_eq!(log, expected);
+            assert_eq!(reader.problems(), []);
+        }
     }
 
     fn block(big_endian: bool, kind: u32, body: &[u8]) -> Vec<u8> {
