@@ -2,6 +2,7 @@
 
 use crate::adapters::fault_injector::Fault;
 use crate::adapters::virtual_handset::firmware::model::Auth;
+use crate::cli::analyze::args::Analyze;
 use crate::cli::selector::{Choice, parse_choice, parse_selector};
 use crate::ports::lister::Selector;
 use crate::scenario::permission::Permission;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Devices(Devices),
     /// Run scenarios on handsets and judge what leaves: the main job
     Audit(Audit),
+    /// Find planted data in captures
+    Analyze(Analyze),
     /// Look at pending goldens, accept or reject them
     Review(Review),
     /// Show or convert a finished run

@@ -18,6 +18,8 @@ pub(crate) struct Rejection {
     pub(crate) message: String,
     /// What to do.
     pub(crate) hint: Option<String>,
+    /// Lines to imitate, after the hint.
+    pub(crate) example: Option<&'static str>,
 }
 
 impl Rejection {
@@ -37,13 +39,18 @@ impl Rejection {
         self
     }
 
+    /// With lines to imitate.
+    pub(crate) const fn example(mut self, lines: &'static str) -> Self {
+        self.example = Some(lines);
+        self
+    }
+
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        let message = message.into();
-        let hint = None;
         Self {
             exit,
-            message,
-            hint,
+            message: message.into(),
+            hint: None,
+            example: None,
         }
     }
 }
@@ -68,6 +75,9 @@ pub(crate) fn tell(error: &anyhow::Error, terminal: Terminal) -> Exit {
     let rejection = error.downcast_ref::<Rejection>();
     if let Some(hint) = rejection.and_then(|rejection| rejection.hint.as_ref()) {
         terminal.error(&format!("hint: {}", shown(hint)));
+    }
+    if let Some(lines) = rejection.and_then(|rejection| rejection.example) {
+        terminal.error(lines);
     }
     rejection.map_or(Exit::Failure, |rejection| rejection.exit)
 }

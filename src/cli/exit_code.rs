@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Everything held.
     Pass,
-    /// An expectation was broken, or a golden differs.
+    /// An expectation was broken, a golden differs, or an analysis found planted data.
     Fail,
     /// Wrong usage, an invalid file, or a grant that is missing. Nothing was run.
     Usage,

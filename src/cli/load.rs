@@ -9,6 +9,7 @@ use crate::cli::terminal::Terminal;
 use crate::engine::run::RunScenario;
 use crate::persona::datum::Persona;
 use crate::persona::file::parse_persona;
+use crate::persona::masked::masked;
 use crate::ports::store::StoreError;
 use crate::scenario::matrix::Scenario;
 use crate::scenario::parse::parse_scenario;
@@ -52,7 +53,13 @@ pub(crate) fn scenarios(
 pub(crate) fn persona(path: &Path, terminal: Terminal) -> Result<Persona, Rejection> {
     let text = read_text(path, "persona")?;
     let (persona, problems) = parse_persona(&text);
-    match (persona, tell(path, &text, &problems, terminal)) {
+    // Values are personal: the lines that are shown are those of the file without them.
+    let shown = if problems.is_empty() {
+        String::new()
+    } else {
+        masked(&text)
+    };
+    match (persona, tell(path, &shown, &problems, terminal)) {
         (Some(persona), 0) => Ok(persona),
         (_, problems) => Err(invalid(problems)),
     }

@@ -3,6 +3,7 @@
 pub mod exit_code;
 pub mod program;
 
+mod analyze;
 mod args;
 mod audit;
 mod devices;

@@ -1,5 +1,6 @@
 //! Reads the command line, runs one command, and maps what came of it to an exit code.
 
+use crate::cli::analyze::command::analyze;
 use crate::cli::args::{Cli, Command};
 use crate::cli::environment::Environment;
 use crate::cli::error::tell;
@@ -41,6 +42,7 @@ fn run(cli: Cli, environment: &Environment, terminal: Terminal) -> anyhow::Resul
         Command::Audit(args) => wait(audit::audit(args, environment, terminal)),
         Command::Restore(args) => wait(restore::restore(args, environment, terminal)),
         Command::Virtual(args) => wait(virtual_handset::serve(args, terminal)),
+        Command::Analyze(args) => analyze(&args, terminal),
         Command::Review(args) => review::review(&args, terminal),
         Command::Report(args) => report::report(&args, terminal),
         Command::Scenario(args) => scenario::scenario(&args, terminal),

@@ -22,6 +22,26 @@ pub struct Input {
     pub last: Option<f64>,
     /// What is wrong with it, in words.
     pub problems: Vec<String>,
+    /// The number of its first flow. Not part of the contract.
+    #[serde(skip)]
+    pub first_flow: u32,
+}
+
+impl Input {
+    /// A file of which nothing could be read, and why.
+    #[must_use]
+    pub fn unreadable(path: String, problem: String) -> Self {
+        Self {
+            path,
+            sha256: String::new(),
+            packets: 0,
+            bytes: 0,
+            first: None,
+            last: None,
+            problems: vec![problem],
+            first_flow: 0,
+        }
+    }
 }
 
 /// Everything found in one or more inputs.
@@ -41,7 +61,91 @@ pub struct Analysis {
     pub coverage: Coverage,
 }
 
+/// What an analysis comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Planted data was found.
+    Found,
+    /// None was found, and something was missing, opaque or damaged: it may be there all the same.
+    Unsure,
+    /// None was found in bytes that were all there and all read.
+    NothingFound,
+}
+
+impl Default for Analysis {
+    fn default() -> Self {
+        Self {
+            schema: Self::SCHEMA.to_owned(),
+            inputs: Vec::new(),
+            flows: Vec::new(),
+            findings: Vec::new(),
+            decoys_found: Vec::new(),
+            coverage: Coverage::default(),
+        }
+    }
+}
+
 impl Analysis {
     /// The schema's name.
     pub const SCHEMA: &'static str = "phonehome/analysis/1";
+
+    /// Takes what was found in further inputs. Their flows get the numbers that follow; findings stay
+    /// in order of time.
+    pub fn append(&mut self, other: Self) {
+        let taken = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        let renumbered = |flow: u32| flow.saturating_add(taken);
+        self.inputs
+            .extend(other.inputs.into_iter().map(|input| Input {
+                first_flow: renumbered(input.first_flow),
+                ..input
+            }));
+        self.flows.extend(other.flows.into_iter().map(|flow| Flow {
+            id: renumbered(flow.id),
+            ..flow
+        }));
+        for (own, others) in [
+            (&mut self.findings, other.findings),
+            (&mut self.decoys_found, other.decoys_found),
+        ] {
+            own.extend(others.into_iter().map(|finding| Finding {
+                flow: renumbered(finding.flow),
+                ..finding
+            }));
+            // Stable, so that what one input says of one moment stays in its order.
+            own.sort_by(|a, b| a.at.total_cmp(&b.at));
+        }
+        self.coverage.append(other.coverage);
+    }
+
+    /// The input that a flow is from.
+    #[must_use]
+    pub fn input_of(&self, flow: u32) -> Option<&Input> {
+        let behind = self
+            .inputs
+            .iter()
+            .rposition(|input| input.first_flow <= flow);
+        behind.and_then(|at| self.inputs.get(at))
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn conclusion(&self) -> Conclusion {
+        let Coverage {
+            bytes_opaque,
+            bytes_missing,
+            flows_with_gaps,
+            problems,
+            ..
+        } = &self.coverage;
+        // A capture without a single packet shows nothing, least of all that nothing was sent.
+        let is_whole = |input: &Input| input.problems.is_empty() && input.packets > 0;
+        let is_sure = (bytes_opaque, bytes_missing, flows_with_gaps) == (&0, &0, &0)
+            && problems.is_empty()
+            && self.inputs.iter().all(is_whole);
+        match (self.findings.is_empty(), is_sure) {
+            (false, _) => Conclusion::Found,
+            (true, false) => Conclusion::Unsure,
+            (true, true) => Conclusion::NothingFound,
+        }
+    }
 }

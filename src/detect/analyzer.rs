@@ -103,6 +103,7 @@ impl<'d> Analyzer<'d> {
             first: self.first.map(seconds),
             last: self.last.map(seconds),
             problems: problems.iter().map(ToString::to_string).collect(),
+            first_flow: 0,
         };
         let capture_gaps = problems.iter().map(capture_gap).collect::<Vec<_>>();
         let (records, apps, ledger) = self.table.into_parts();

@@ -23,3 +23,21 @@ pub struct Coverage {
     /// What went wrong with the input, in words.
     pub problems: Vec<String>,
 }
+
+impl Coverage {
+    /// Adds what another analysis saw. A problem that both have is told once.
+    pub fn append(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.bytes_understood += other.bytes_understood;
+        self.bytes_opaque += other.bytes_opaque;
+        self.bytes_missing += other.bytes_missing;
+        self.bytes_excluded += other.bytes_excluded;
+        self.flows_with_gaps = self.flows_with_gaps.saturating_add(other.flows_with_gaps);
+        for problem in other.problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+    }
+}

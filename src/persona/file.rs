@@ -2,8 +2,9 @@
 
 use super::check::canonical;
 use super::datum::{Datum, DatumKind, Group, Key, Origin, Persona};
+use super::masked::cover_values;
 use crate::base::document::decode::{Field, Fields, Problems, Table, shown, text};
-use crate::base::document::node::{Node, Span};
+use crate::base::document::node::{Content, Node, Span};
 use crate::base::document::parse::read;
 use crate::base::document::position::Position;
 use crate::base::document::problem::Problem;
@@ -21,10 +22,15 @@ pub fn parse_persona(text: &str) -> (Option<Persona>, Vec<Problem>) {
     let mut problems = Problems::new();
     problems.extend(found);
     let persona = node
+        .as_ref()
         .filter(|node| schema::agrees(node, schema::PERSONA, &mut problems))
-        .and_then(|node| persona(&node, text, &mut problems))
+        .and_then(|node| persona(node, text, &mut problems))
         .filter(|_| problems.is_empty());
-    (persona, problems.into_vec())
+    let mut problems = problems.into_vec();
+    if let Some(node) = &node {
+        cover_values(node, &mut problems);
+    }
+    (persona, problems)
 }
 
 const PERSONA: Table = Table {
@@ -34,7 +40,10 @@ const PERSONA: Table = Table {
         Field::optional("data", "values that are on the handset"),
         Field::optional("decoys", "values that are nowhere"),
         Field::optional("keys", "keys of digests and ciphers"),
-        Field::optional("salts", "what digests may be salted with"),
+        Field::optional(
+            "salts",
+            "what digests may be salted with: texts, such as package names",
+        ),
     ],
     example: "`schema: phonehome/persona/1`, `data: [{ id: imei-1, kind: imei, value: \"490154203237518\" }]`",
 };
@@ -78,8 +87,8 @@ fn persona(document: &Node, source: &str, problems: &mut Problems) -> Option<Per
         keys.extend(key(node, source, &mut taken, problems));
     }
     let mut salts = Vec::new();
-    for node in fields.list("salts", problems) {
-        salts.extend(key(node, source, &mut taken, problems));
+    for (number, node) in (1..).zip(fields.list("salts", problems)) {
+        salts.extend(salt(number, node, source, &mut taken, problems));
     }
     Some(Persona {
         data,
@@ -125,6 +134,28 @@ fn key(node: &Node, source: &str, taken: &mut Taken, problems: &mut Problems) ->
     }
     Some(Key {
         id: id?,
+        value: Secret::new(value.to_owned()),
+    })
+}
+
+/// A salt is a text, or a text with an id of its own.
+fn salt(
+    number: usize,
+    node: &Node,
+    source: &str,
+    taken: &mut Taken,
+    problems: &mut Problems,
+) -> Option<Key> {
+    if matches!(node.content, Content::Mapping(_)) {
+        return key(node, source, taken, problems);
+    }
+    let value = text(node, problems)?;
+    if value.is_empty() {
+        problems.push(node.span, "an empty salt", None);
+        return None;
+    }
+    Some(Key {
+        id: format!("salt-{number}"),
         value: Secret::new(value.to_owned()),
     })
 }
@@ -256,16 +287,36 @@ mod tests {
     }
 
     #[test]
+    fn a_salt_is_a_text_and_may_have_an_id() {
+        let text = "schema: phonehome/persona/1\nsalts:\n  - com.example.app\n  - { id: hour, value: \"1400000400\" }\n";
+        let (persona, problems) = parse_persona(text);
+        assert_eq!(problems, []);
+        let salts = persona.unwrap().salts;
+        let salts: Vec<_> = salts
+            .iter()
+            .map(|salt| (salt.id.as_str(), salt.value.expose().as_str()))
+            .collect();
+        assert_eq!(
+            salts,
+            [("salt-1", "com.example.app"), ("hour", "1400000400")]
+        );
+        check(
+            "salts: [¦\"\", ¦1400000400]\n",
+            &["an empty salt", "expected text, found a number"],
+        );
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_told() {
         check("", &[]);
         check(
             "data:\n  - { id: a, kind: imei, value: ¦490154203237518 }\n  - { id: b, kind: ¦imie, value: \"490154203237518\" }\n  - { id: c, kind: imei, value: ¦\"490154203237517\" }\n  - { ¦id: d, kind: imei }\n  - ¦imei\n",
             &[
-                "expected text, found the number 490154203237518 | put it in quotes: \"490154203237518\"",
+                "expected text, found a number | put it in quotes",
                 "expected one of `imei`, `imsi`,",
                 "the check digit is wrong | the last digit should be 8",
                 "missing key `value` in a datum | `value` is the value, in quotes; for example",
-                "expected a datum, found `imei`",
+                "expected a datum, found something else",
             ],
         );
         check(

@@ -5,4 +5,5 @@ pub mod datum;
 pub mod file;
 pub mod generate;
 pub mod luhn;
+pub mod masked;
 mod words;

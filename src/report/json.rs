@@ -1,5 +1,7 @@
-//! The run record as JSON, schema `phonehome/run/1`, and back.
+//! The run record as JSON, schema `phonehome/run/1`, and back; an analysis as JSON, schema
+//! `phonehome/analysis/1`.
 
+use crate::detect::analysis::Analysis;
 use crate::outcome::run_record::RunRecord;
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -28,6 +30,13 @@ pub enum JsonError {
 pub fn json(record: &RunRecord) -> Result<String, JsonError> {
     let text =
         serde_json::to_string_pretty(record).map_err(|source| JsonError::Shape { source })?;
+    Ok(escaped(&text))
+}
+
+/// An analysis as indented JSON that ends in a line end, escaped as [`json`] does.
+pub fn analysis_json(analysis: &Analysis) -> Result<String, JsonError> {
+    let text =
+        serde_json::to_string_pretty(analysis).map_err(|source| JsonError::Shape { source })?;
     Ok(escaped(&text))
 }
 

@@ -1,6 +1,7 @@
-//! A finished run as text: for people, for programs, for CI servers. Made from the run record alone,
-//! so that a report can be made again at any time; prints nothing.
+//! A finished run or analysis as text: for people, for programs, for CI servers. Made from the record
+//! alone, so that a report can be made again at any time; prints nothing.
 
+pub mod analysis;
 pub mod diff;
 pub mod disclosed;
 #[cfg(test)]

@@ -1,0 +1,27 @@
+//! The arguments of `phonehome analyze`.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// `phonehome analyze`
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// Captures (pcap, pcapng), or folders of them; `-` is standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// What to look for, and decoys (schema phonehome/persona/1)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) persona: Option<PathBuf>,
+    /// What stdout shows
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// A result's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// For scripts (schema phonehome/analysis/1)
+    Json,
+}

@@ -1,0 +1,52 @@
+//! `phonehome analyze`: checks what can be checked before reading, analyses, reports.
+
+use crate::cli::analyze::args::Analyze;
+use crate::cli::analyze::inputs::sources;
+use crate::cli::analyze::present::present;
+use crate::cli::analyze::progress;
+use crate::cli::analyze::read::analyse;
+use crate::cli::error::Rejection;
+use crate::cli::exit_code::Exit;
+use crate::cli::load;
+use crate::cli::terminal::Terminal;
+use crate::detect::detector::Detector;
+use crate::persona::datum::Persona;
+use crate::report::analysis::Searched;
+
+/// What a persona file looks like, for whoever has none.
+const EXAMPLE: &str = r#"    schema: phonehome/persona/1
+    data:
+      - { id: imei-1, kind: imei, value: "490154203237518" }
+      - { id: contact-1.phone, kind: phone, value: "+447700900123" }"#;
+
+/// Runs the command.
+pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit> {
+    let persona = persona(args, terminal)?;
+    let sources = sources(&args.inputs)?;
+    let detector = Detector::new(&persona);
+    let bar = progress::bar(&sources, terminal);
+    let mut analysed = analyse(&sources, &detector, &bar, terminal);
+    let too_short = detector.too_short().iter();
+    let problems = too_short.map(|id| format!("{id} is too short to be told from chance"));
+    analysed.analysis.coverage.problems.extend(problems);
+    let searched = Searched {
+        data: persona.data.len(),
+        decoys: persona.decoys.len(),
+    };
+    Ok(present(&analysed, &searched, args, terminal))
+}
+
+fn persona(args: &Analyze, terminal: Terminal) -> Result<Persona, Rejection> {
+    let Some(path) = &args.persona else {
+        let message = "what to look for is not said: there is no `--persona`";
+        return Err(Rejection::usage(message)
+            .hint("write what is on the handset into a file, and name it with `--persona FILE`:")
+            .example(EXAMPLE));
+    };
+    let persona = load::persona(path, terminal)?;
+    if persona.data.is_empty() && persona.decoys.is_empty() {
+        let message = format!("the persona `{}` has nothing to look for", path.display());
+        return Err(Rejection::usage(message).hint("give it `data`"));
+    }
+    Ok(persona)
+}

@@ -1,0 +1,8 @@
+//! `phonehome analyze`: planted data in captures that exist already.
+
+pub(crate) mod args;
+pub(crate) mod command;
+mod inputs;
+mod present;
+mod progress;
+mod read;

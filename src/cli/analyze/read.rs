@@ -1,0 +1,146 @@
+//! Streams inputs through the analysis. An input that cannot be read, or not to its end, is told and
+//! stays in the result with what is wrong with it; the others are analysed all the same.
+
+use crate::base::text::printable;
+use crate::cli::analyze::inputs::Source;
+use crate::cli::input::plain;
+use crate::cli::terminal::Terminal;
+use crate::detect::analysis::{Analysis, Input};
+use crate::detect::analyzer::Analyzer;
+use crate::detect::detector::Detector;
+use crate::detect::options::Options;
+use crate::wire::pcap::problem::CaptureProblem;
+use indicatif::ProgressBar;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// So much is read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// What the inputs gave.
+#[derive(Debug, Default)]
+pub(crate) struct Analysed {
+    /// Everything that was found, in all of them.
+    pub(crate) analysis: Analysis,
+    /// Inputs that are none, or could not be read to their end.
+    pub(crate) unreadable: usize,
+}
+
+/// Analyses every source.
+pub(crate) fn analyse(
+    sources: &[Source],
+    detector: &Detector,
+    bar: &ProgressBar,
+    terminal: Terminal,
+) -> Analysed {
+    let mut all = Analysed::default();
+    for source in sources {
+        let name = source.name();
+        bar.set_message(printable(&name, 60).into_owned());
+        let (analysis, problem) = match open(source) {
+            Ok(mut file) => stream(&mut *file, &name, detector, bar),
+            Err(error) => {
+                let why = plain(&error);
+                let mut analysis = Analysis::default();
+                let input = Input::unreadable(name.clone(), format!("it cannot be read: {why}"));
+                analysis.inputs.push(input);
+                (analysis, Some(why))
+            }
+        };
+        if let Some(why) = problem {
+            let line = format!("error: cannot read `{name}`: {why}");
+            bar.suspend(|| terminal.error(&printable(&line, 5000)));
+            all.unreadable += 1;
+        }
+        all.analysis.append(analysis);
+    }
+    bar.finish_and_clear();
+    all
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the operator named this file; it belongs to no store"
+)]
+fn open(source: &Source) -> io::Result<Box<dyn Read>> {
+    Ok(match &source.path {
+        Some(path) => Box::new(File::open(path)?),
+        None => Box::new(io::stdin().lock()),
+    })
+}
+
+/// Analyses one input, in chunks; what was found, and why the input could not be read to its end.
+fn stream(
+    source: &mut dyn Read,
+    name: &str,
+    detector: &Detector,
+    bar: &ProgressBar,
+) -> (Analysis, Option<String>) {
+    let mut analyzer = Analyzer::new(
+        detector,
+        Options {
+            input: name.to_owned(),
+            ..Options::default()
+        },
+    );
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut start = Vec::new();
+    let failed = loop {
+        match source.read(&mut buffer) {
+            Ok(0) => break None,
+            Ok(len) => {
+                let bytes = buffer.get(..len).unwrap_or_default();
+                let missing = MAGIC_BYTES.saturating_sub(start.len());
+                start.extend(bytes.iter().take(missing));
+                analyzer.handle_bytes(bytes);
+                bar.inc(len as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Some(plain(&error)),
+        }
+    };
+    let mut analysis = analyzer.finish().analysis;
+    let not_a_capture = [CaptureProblem::NotACapture, CaptureProblem::Empty];
+    let is_none = not_a_capture.map(|problem| problem.to_string());
+    let mut problem = failed;
+    for input in &mut analysis.inputs {
+        if let Some(why) = &problem {
+            input
+                .problems
+                .push(format!("it could not be read on: {why}"));
+        } else if let Some(told) = input.problems.iter_mut().find(|it| is_none.contains(it)) {
+            if !start.is_empty() {
+                *told = format!("it is neither pcap nor pcapng, but {}", looks_like(&start));
+            }
+            problem = Some(told.clone());
+        }
+    }
+    (analysis, problem)
+}
+
+/// Enough of a file's start to say what it is.
+const MAGIC_BYTES: usize = 16;
+
+/// What a file that is no capture seems to be.
+fn looks_like(start: &[u8]) -> String {
+    const KNOWN: &[(&[u8], &str)] = &[
+        (b"\x1f\x8b", "gzip: unpack it first"),
+        (b"\x28\xb5\x2f\xfd", "zstd: unpack it first"),
+        (b"\xfd7zXZ\0", "xz: unpack it first"),
+        (b"BZh", "bzip2: unpack it first"),
+        (b"PK\x03\x04", "a zip archive: unpack it first"),
+        (b"\x7fELF", "a program (ELF)"),
+        (b"\x89PNG", "a picture (PNG)"),
+        (b"%PDF", "a PDF"),
+        (b"SQLite format 3\0", "a SQLite database"),
+    ];
+    let known = KNOWN.iter().find(|(magic, _)| start.starts_with(magic));
+    known.map_or_else(
+        || {
+            let bytes = start.iter().take(8).map(|byte| format!("{byte:02x}"));
+            let bytes: Vec<String> = bytes.collect();
+            format!("begins with the bytes {}", bytes.join(" "))
+        },
+        |(_, what)| (*what).to_owned(),
+    )
+}

@@ -1,0 +1,270 @@
+//! `phonehome analyze` as a user meets it: inputs in, findings, reports and exit codes out.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic, and writes files"
+)]
+
+#[path = "analyze/capture.rs"]
+mod capture;
+mod common;
+
+use capture::{PERSONA, harmless, leaking, write};
+use common::{Bench, Ended};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// A folder with the persona in it.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.file("persona.yaml", PERSONA);
+    bench
+}
+
+/// Analyses these inputs.
+fn analyze(bench: &Bench, arguments: &[&str]) -> Ended {
+    let persona = ["--persona", "persona.yaml"];
+    bench.run(["analyze"].iter().chain(arguments).chain(&persona))
+}
+
+/// Analyses these inputs into JSON.
+fn analysis(bench: &Bench, inputs: &[&str], code: i32) -> Value {
+    let arguments: Vec<&str> = inputs.iter().copied().chain(["--format", "json"]).collect();
+    let ended = analyze(bench, &arguments);
+    ended.expect_code(code);
+    let value: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(value["schema"], "phonehome/analysis/1");
+    value
+}
+
+/// Exit code, stdout and stderr as one text.
+fn transcript(ended: &Ended) -> String {
+    let mut text = format!("exit {}\n", ended.code.unwrap());
+    for (name, stream) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+        if !stream.is_empty() {
+            let _ = write!(text, "--- {name}\n{stream}");
+        }
+    }
+    text
+}
+
+#[test]
+fn a_capture_is_analysed_field_by_field() {
+    let bench = bench();
+    let file = leaking().pcap();
+    write(&bench.path("a.pcap"), &file);
+    let found = analysis(&bench, &["a.pcap"], 1);
+    // sha256sum and the capture's own table say what the input is.
+    let input = &found["inputs"][0];
+    assert_eq!(input["path"], "a.pcap");
+    assert_eq!(input["packets"], 12);
+    assert_eq!(input["bytes"], file.len());
+    assert_eq!(input["first"], 1_400_000_000.0);
+    assert_eq!(input["last"], 1_400_000_011.0);
+    assert_eq!(input["problems"], json!([]));
+    let flows = found["flows"].as_array().unwrap();
+    assert_eq!(flows.len(), 2);
+    assert_eq!(flows[1]["id"], 1);
+    assert_eq!(flows[1]["protocol"], "tcp");
+    assert_eq!(flows[1]["client"], "192.0.2.42:40002");
+    assert_eq!(flows[1]["server"], "203.0.113.20:80");
+    assert_eq!(flows[1]["host"], "up.example.org");
+    assert_eq!(flows[1]["host_from"], "http");
+    assert_eq!(flows[1]["application"], "http/1.1");
+    assert_eq!(flows[1]["protection"], "clear");
+    assert_eq!(flows[1]["gaps"], 0);
+    let expected = json!([
+        {
+            "datum": "contact-1.phone", "kind": "phone", "evidence": "proof",
+            "chain": ["http.query", "externalId", "percent"], "location": "query",
+            "direction": "out", "flow": 0, "host": "api.account.example.com",
+            "server": "203.0.113.20:80", "protection": "clear",
+            "request": "GET /pass/user@id?type=MXPH&externalId=<contact-1.phone>",
+        },
+        {
+            "datum": "imei-1", "kind": "imei", "evidence": "proof",
+            "chain": ["http.body", "json:d", "base64"], "location": "body",
+            "direction": "out", "flow": 1, "host": "up.example.org",
+            "server": "203.0.113.20:80", "protection": "clear", "request": "POST /up",
+        },
+    ]);
+    let mut seen = found["findings"].clone();
+    for finding in seen.as_array_mut().unwrap() {
+        let finding = finding.as_object_mut().unwrap();
+        assert!(finding.remove("at").unwrap().is_f64());
+        assert!(finding.remove("offset").unwrap().is_u64());
+    }
+    assert_eq!(seen, expected);
+    assert_eq!(found["decoys_found"], json!([]));
+    let coverage = &found["coverage"];
+    assert_eq!(coverage["packets"], 12);
+    for nothing in ["bytes_opaque", "bytes_missing", "flows_with_gaps"] {
+        assert_eq!(coverage[nothing], 0, "{nothing}");
+    }
+    assert!(!found.to_string().contains("447700900123"));
+}
+
+#[test]
+fn flows_of_several_inputs_have_numbers_of_their_own() {
+    let bench = bench();
+    write(&bench.path("a.pcap"), &leaking().pcap());
+    write(&bench.path("b.pcap"), &harmless().pcap());
+    let found = analysis(&bench, &["b.pcap", "a.pcap", "a.pcap"], 1);
+    let ids: Vec<u64> = found["flows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|flow| flow["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids, [0, 1, 2, 3, 4]);
+    let mut flows: Vec<(u64, &str)> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["flow"].as_u64().unwrap(), it["datum"].as_str().unwrap()))
+        .collect();
+    flows.sort_unstable();
+    let expected = [
+        (1, "contact-1.phone"),
+        (2, "imei-1"),
+        (3, "contact-1.phone"),
+        (4, "imei-1"),
+    ];
+    assert_eq!(flows, expected);
+    assert_eq!(found["coverage"]["packets"], 12 + 12 + 6);
+}
+
+#[test]
+fn exit_codes() {
+    let bench = bench();
+    let whole = harmless().pcap();
+    write(&bench.path("found.pcap"), &leaking().pcap());
+    write(&bench.path("none.pcap"), &whole);
+    write(&bench.path("cut.pcap"), &whole[..whole.len() - 10]);
+    write(&bench.path("no_packets.pcap"), &whole[..24]);
+    write(&bench.path("empty.pcap"), b"");
+    write(&bench.path("text"), b"hello");
+    let cases: &[(&[&str], i32)] = &[
+        (&["found.pcap"], 1),
+        (&["none.pcap"], 0),
+        (&["cut.pcap"], 3),
+        (&["no_packets.pcap"], 3),
+        (&["cut.pcap", "found.pcap"], 1),
+        (&["none.pcap", "none.pcap"], 0),
+        (&["empty.pcap"], 4),
+        (&["text"], 4),
+        (&["found.pcap", "text"], 4),
+        (&["nowhere.pcap", "found.pcap"], 2),
+    ];
+    for (inputs, code) in cases {
+        let ended = analyze(&bench, inputs);
+        assert_eq!(ended.code, Some(*code), "{inputs:?}\n{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_capture_comes_from_standard_input() {
+    let bench = bench();
+    write(&bench.path("a.pcap"), &leaking().pcap());
+    let ended = bench
+        .program()
+        .args([
+            "analyze",
+            "-",
+            "--persona",
+            "persona.yaml",
+            "--format",
+            "json",
+        ])
+        .stdin(std::fs::File::open(bench.path("a.pcap")).unwrap())
+        .output();
+    let ended = Ended::new(ended.unwrap());
+    ended.expect_code(1);
+    let value: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(value["inputs"][0]["path"], "-");
+    assert_eq!(value["findings"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn of_a_bundle_the_captures_are_read_and_of_another_folder_every_file() {
+    let bench = bench();
+    for folder in [
+        "runs/1/handset/small/on",
+        "runs/1/handset/small/off",
+        "files",
+    ] {
+        std::fs::create_dir_all(bench.path(folder)).unwrap();
+    }
+    let capture = leaking().pcap();
+    bench.file("runs/1/run.json", "{}");
+    for variant in ["on", "off"] {
+        let folder = bench.path(&format!("runs/1/handset/small/{variant}"));
+        write(&folder.join("capture.pcapng"), &capture);
+        write(&folder.join("logcat"), b"imei=490154203237518");
+    }
+    write(&bench.path("files/b.pcap"), &capture);
+    write(&bench.path("files/a.pcap"), &harmless().pcap());
+    write(&bench.path("files/notes"), b"imei=490154203237518");
+    let paths = |value: &Value| -> Vec<String> {
+        let inputs = value["inputs"].as_array().unwrap().iter();
+        inputs
+            .map(|it| it["path"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let bundle = analysis(&bench, &["runs/1"], 1);
+    let expected = [
+        "runs/1/handset/small/off/capture.pcapng",
+        "runs/1/handset/small/on/capture.pcapng",
+    ];
+    assert_eq!(paths(&bundle), expected);
+    let folder = analysis(&bench, &["files"], 4);
+    assert_eq!(
+        paths(&folder),
+        ["files/a.pcap", "files/b.pcap", "files/notes"]
+    );
+    assert_eq!(folder["findings"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_a_person_sees() {
+    let bench = bench();
+    write(&bench.path("a.pcap"), &leaking().pcap());
+    insta::assert_snapshot!(transcript(&analyze(&bench, &["a.pcap"])));
+}
+
+#[test]
+fn one_clear_error_for_each_mistake() {
+    let bench = bench();
+    write(&bench.path("a.pcap"), &leaking().pcap());
+    bench.file(
+        "bad.yaml",
+        "schema: phonehome/persona/1\ndata:\n  - { id: a, kind: imie, value: \"490154203237518\" }\n  - { id: b, kind: imei, value: \"490154203237519\" }\n  - { id: c, kind: phone, valeu: \"+447700900123\" }\n",
+    );
+    bench.file("empty.yaml", "schema: phonehome/persona/1\n");
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    write(&bench.path("a.pcap.gz"), b"\x1f\x8b\x08\0\0\0\0\0");
+    let cases: &[&[&str]] = &[
+        &["a.pcap"],
+        &["a.pcap", "--persona", "nowhere.yaml"],
+        &["a.pcap", "--persona", "bad.yaml"],
+        &["a.pcap", "--persona", "empty.yaml"],
+        &["nowhere.pcap", "--persona", "persona.yaml"],
+        &["empty", "--persona", "persona.yaml"],
+        &["-", "-", "--persona", "persona.yaml"],
+        &["a.pcap.gz", "--persona", "persona.yaml", "--quiet"],
+    ];
+    let mut shown = String::new();
+    for arguments in cases {
+        let ended = bench.run(["analyze"].iter().chain(*arguments));
+        let _ = write!(
+            shown,
+            "$ phonehome analyze {}\n{}\n",
+            arguments.join(" "),
+            transcript(&ended)
+        );
+    }
+    assert!(!shown.contains("490154203237519"), "{shown}");
+    insta::assert_snapshot!(shown);
+}
