@@ -616,9 +616,9 @@ mod tests {
     }
 
     #[test]
-    fn a_coded_body_is_opaque() {
+    fn a_body_whose_coding_is_unknown_is_opaque() {
         let mut capture = Capture::default();
-        let request = "POST /a HTTP/1.1\r\nHost: x.example\r\nContent-Encoding: gzip\r\n\
+        let request = "POST /a HTTP/1.1\r\nHost: x.example\r\nContent-Encoding: compress\r\n\
             Content-Length: 10\r\n\r\n0123456789";
         capture.exchange(40_001, request, "HTTP/1.1 204 No Content\r\n\r\n");
         let outcome = capture.analyze(Options::default());

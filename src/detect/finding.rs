@@ -5,11 +5,13 @@
 //! 1. the place: `http.path`, `http.query`, `http.header`, `http.cookie`, `http.host`, `http.body`,
 //!    `dns.question`, `dns.answer`, `tls.sni`, `tcp.payload`, `udp.payload`;
 //! 2. the part's name, where it has one that is short, plain and no value itself: `externalId` of a
-//!    query, form or cookie, `user-agent` of a header, `json:imei` of an object;
+//!    query, form or cookie, `user-agent` of a header, `json:imei` of an object, the name of a
+//!    multipart body's part;
 //! 3. what was undone, layer by layer: `percent` (in a form with `+` for a space), `json` (its
 //!    escapes and those like them), `html`, `quoted-printable`; `base64`, `base64url`, `base32`,
 //!    `base58`, `base85`, `z85`, `ascii85`, `hex`, `hex-list` (with separators); `gunzip`, `zlib`,
-//!    `deflate`, `brotli`, `zstd`, `lz4`; `protobuf.3.1`, `grpc`, `cbor.imei`, `msgpack.imei`, `plist`;
+//!    `deflate`, `brotli`, `zstd`, `lz4` (of a body's own coding as of what lies in it);
+//!    `protobuf.3.1`, `grpc`, `cbor.imei`, `msgpack.imei`, `plist`;
 //!    `utf-16le`, `utf-16be`; `reversed`, `rot13`, `xor[5a]`; `split` for a value in two fields; names
 //!    met on the way are told where they were met;
 //! 4. for a digest its name and how it is written: `md5`, `sha1`, `sha256`, `sha3-256`, `murmur3-x64`,

@@ -1,8 +1,8 @@
 //! One direction of a TCP connection, or of what was decrypted of one: what it speaks is known by
 //! its first bytes, and may change after CONNECT, an upgrade or STARTTLS.
 
-use crate::detect::carrier::Carrier;
 use crate::detect::field::Shape;
+use crate::detect::traffic::body::Body;
 use crate::detect::traffic::dialogue::Shared;
 use crate::detect::traffic::dns;
 use crate::detect::traffic::http::HttpDirection;
@@ -29,7 +29,7 @@ pub(crate) enum Layer {
     /// An incomplete message, and where it starts.
     Dns(Vec<u8>, u64),
     /// Anything else: what was sent since the other side last spoke.
-    Payload(Option<Box<Carrier>>),
+    Payload(Option<Box<Body>>),
 }
 
 impl Default for Layer {
@@ -113,10 +113,10 @@ impl Layer {
                 self.end_payload(scene);
                 self.recognise(bytes.to_vec(), offset, shared, scene);
             }
-            Self::Payload(carrier) => {
-                let new = || Box::new(Carrier::new(Shape::Free, offset));
-                let carrier = carrier.get_or_insert_with(new);
-                carrier.handle_bytes(bytes, scene.at, scene.detector);
+            Self::Payload(body) => {
+                let new = || Box::new(Body::unknown(Place::tcp_payload(), offset));
+                let body = body.get_or_insert_with(new);
+                body.handle_bytes(bytes, &Exchange::default(), scene);
             }
         }
     }
@@ -156,7 +156,7 @@ impl Layer {
         match self {
             Self::Http(http) => http.handle_hole(len, shared, scene),
             Self::Tls(tls) => tls.handle_hole(len),
-            Self::Payload(Some(carrier)) => carrier.handle_hole(scene.detector),
+            Self::Payload(Some(body)) => body.handle_hole(&Exchange::default(), scene),
             Self::Payload(None) | Self::Unknown(..) | Self::Dns(..) => {}
         }
     }
@@ -166,19 +166,18 @@ impl Layer {
         if let Self::Unknown(buffer, start) | Self::Dns(buffer, start) = self
             && !buffer.is_empty()
         {
-            let mut carrier = Box::new(Carrier::new(Shape::Free, *start));
-            carrier.handle_bytes(buffer, scene.at, scene.detector);
-            *self = Self::Payload(Some(carrier));
+            let mut body = Box::new(Body::unknown(Place::tcp_payload(), *start));
+            body.handle_bytes(buffer, &Exchange::default(), scene);
+            *self = Self::Payload(Some(body));
         }
     }
 
     /// Searches what was sent since the other side last spoke.
     pub(crate) fn end_payload(&mut self, scene: &mut Scene<'_>) {
-        if let Self::Payload(carrier) = self
-            && let Some(carrier) = carrier.take()
+        if let Self::Payload(body) = self
+            && let Some(body) = body.take()
         {
-            let opaque = scene.finish(*carrier, &Place::tcp_payload(), &Exchange::default());
-            scene.count_opaque(opaque);
+            body.finish(&Exchange::default(), scene);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! HTTP messages of a flow: each part of a head, and bodies as they stream by, are searched where
-//! they are. What a body's content encoding hides is counted as opaque.
+//! they are.
 
 use crate::base::text::printable;
 use crate::detect::carrier::Carrier;
 use crate::detect::field::{Shape, repeatable};
+use crate::detect::traffic::body::{Body, Description};
 use crate::detect::traffic::dialogue::Shared;
 use crate::detect::traffic::names::host_name;
 use crate::detect::traffic::place::Place;
@@ -26,17 +27,9 @@ pub(crate) struct HttpDirection {
 #[derive(Debug, Default)]
 struct Message {
     exchange: Exchange,
-    content_type: Option<Vec<u8>>,
-    /// The body is compressed or otherwise coded.
-    is_coded: bool,
+    description: Description,
     body: Option<Body>,
     loose: Option<Carrier>,
-}
-
-#[derive(Debug)]
-struct Body {
-    carrier: Carrier,
-    len: u64,
 }
 
 impl HttpDirection {
@@ -98,17 +91,21 @@ impl Message {
                 self.begin(*offset, head, shared, scene);
             }
             HttpEvent::Body { offset, bytes } => {
-                let content_type = self.content_type.as_deref();
-                let body = self.body.get_or_insert_with(|| Body {
-                    carrier: Carrier::new(Shape::of_body(content_type, bytes), *offset),
-                    len: 0,
-                });
-                body.len += bytes.len() as u64;
-                body.carrier.handle_bytes(bytes, scene.at, scene.detector);
+                let description = &mut self.description;
+                let new = || Body::new(Place::body(), *offset, std::mem::take(description));
+                let body = self.body.get_or_insert_with(new);
+                body.handle_bytes(bytes, &self.exchange, scene);
+            }
+            HttpEvent::Trailer { offset, line } => {
+                let colon = line.iter().position(|byte| *byte == b':');
+                let (name, value) = line.split_at(colon.unwrap_or_default());
+                let name = name.to_ascii_lowercase();
+                let place = Place::header(repeatable(&name));
+                scene.search(&place, Shape::Free, value, *offset, &self.exchange);
             }
             HttpEvent::BodyHole => {
                 if let Some(body) = &mut self.body {
-                    body.carrier.handle_hole(scene.detector);
+                    body.handle_hole(&self.exchange, scene);
                 }
             }
             HttpEvent::End => {
@@ -126,9 +123,7 @@ impl Message {
 
     fn begin(&mut self, offset: u64, head: &Head<'_>, shared: &mut Shared, scene: &mut Scene<'_>) {
         scene.speaks(Application::Http1);
-        let coding = head.field("content-encoding").map(|field| field.value);
-        self.is_coded = coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
-        self.content_type = head.field("content-type").map(|field| field.value.to_vec());
+        self.description = Description::of_head(head);
         match head.start {
             StartLine::Request {
                 method,
@@ -162,8 +157,7 @@ impl Message {
 
     fn end_body(&mut self, scene: &mut Scene<'_>) {
         if let Some(body) = self.body.take() {
-            let unreadable = scene.finish(body.carrier, &Place::body(), &self.exchange);
-            scene.count_opaque(if self.is_coded { body.len } else { unreadable });
+            body.finish(&self.exchange, scene);
         }
     }
 

@@ -1,6 +1,7 @@
 //! `Ledger`: what an analysis has found and counted so far, over all flows.
 
 use crate::detect::finding::Finding;
+use crate::detect::traffic::expansion::Expansion;
 use crate::evidence::coverage::Coverage;
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ pub(crate) struct Ledger {
     pub(crate) findings: Vec<Finding>,
     pub(crate) decoys_found: Vec<Finding>,
     pub(crate) coverage: Coverage,
+    /// What may still be undone of what is compressed.
+    pub(crate) expansion: Expansion,
     /// Payload bytes that were seen, read or not.
     pub(crate) delivered: u64,
     /// What was not looked at, and how often.

@@ -38,6 +38,38 @@ pub(crate) struct FlowRecord {
 }
 
 impl FlowRecord {
+    /// A flow whose first packet was captured at `at`.
+    pub(crate) const fn new(
+        index: u32,
+        protocol: FlowProtocol,
+        client: SocketAddr,
+        server: SocketAddr,
+        at: u64,
+    ) -> Self {
+        Self {
+            index,
+            protocol,
+            client,
+            server,
+            is_client_handset: true,
+            host: None,
+            host_from: None,
+            application: Application::Unknown,
+            bytes_out: 0,
+            bytes_in: 0,
+            opaque_out: 0,
+            opaque_in: 0,
+            has_finding: false,
+            is_decrypted: false,
+            uid: None,
+            first: at,
+            last: at,
+            gaps: 0,
+            marks: 0,
+            messages: 0,
+        }
+    }
+
     /// Notes the server's name. What the client asked for tells more than what DNS answered before;
     /// the first name of a kind stays.
     pub(crate) fn set_host(&mut self, name: &str, from: HostFrom) {

@@ -10,7 +10,7 @@ use crate::detect::traffic::names::{Names, host_name};
 use crate::detect::traffic::record::FlowRecord;
 use crate::detect::traffic::scene::Scene;
 use crate::detect::traffic::udp::handle_datagram;
-use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
+use crate::evidence::flow::{FlowProtocol, HostFrom, Protection};
 use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
 use crate::wire::net::link::{NotIp, ip_packet};
 use crate::wire::pcap::reader::Frame;
@@ -245,28 +245,9 @@ impl FlowTable {
         let protocol = ends(packet).0;
         let is_client_handset = options.handset_addresses.contains(&client.ip())
             || !options.handset_addresses.contains(&server.ip());
-        let mut record = FlowRecord {
-            index: u32::try_from(index).ok()?,
-            protocol,
-            client,
-            server,
-            is_client_handset,
-            host: None,
-            host_from: None,
-            application: Application::Unknown,
-            bytes_out: 0,
-            bytes_in: 0,
-            opaque_out: 0,
-            opaque_in: 0,
-            has_finding: false,
-            is_decrypted: false,
-            uid: None,
-            first: at,
-            last: at,
-            gaps: 0,
-            marks: 0,
-            messages: 0,
-        };
+        let index = u32::try_from(index).ok()?;
+        let mut record = FlowRecord::new(index, protocol, client, server, at);
+        record.is_client_handset = is_client_handset;
         if let Some(name) = self.names.name_of(server.ip()) {
             record.set_host(name, HostFrom::Dns);
         }

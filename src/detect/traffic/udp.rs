@@ -1,8 +1,7 @@
 //! Datagrams: DNS, QUIC by its header, a few known forms, and the payload of anything else.
 
 use crate::base::bytes::Reader;
-use crate::detect::carrier::Carrier;
-use crate::detect::field::Shape;
+use crate::detect::traffic::body::Body;
 use crate::detect::traffic::dns;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::scene::{Exchange, Scene};
@@ -34,9 +33,10 @@ pub(crate) fn handle_datagram(payload: &[u8], len: u32, offset: u64, scene: &mut
         scene.count_opaque(payload.len() as u64);
         return;
     }
-    let mut carrier = Carrier::new(Shape::Free, offset);
-    carrier.handle_bytes(payload, scene.at, scene.detector);
-    let opaque = scene.finish(carrier, &Place::udp_payload(), &Exchange::default());
+    let nothing = Exchange::default();
+    let mut body = Body::unknown(Place::udp_payload(), offset);
+    body.handle_bytes(payload, &nothing, scene);
+    let opaque = body.finish_uncounted(&nothing, scene);
     if !is_known_form(payload, ports) {
         scene.count_opaque(opaque);
     }

@@ -1,6 +1,8 @@
 //! What is in a frame: link, IP, TCP streams, UDP, and the protocols above them.
 
+pub mod coding;
 pub mod dns;
+mod gzip;
 pub mod http1;
 pub mod ip;
 pub mod link;

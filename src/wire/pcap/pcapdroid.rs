@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_trailer_is_read_and_taken_off() {
-        let cases: &[(i32, &[u8], Option<u32>, Option<&str>)] = &[
+        let cases: [(i32, &[u8], _, _); 4] = [
             (10_123, b"Messages", Some(10_123), Some("Messages")),
             (0, b"root", Some(0), Some("root")),
             (-1, b"", None, None),
@@ -122,13 +122,10 @@ mod tests {
             (10_001, b"caf\xc3", Some(10_001), Some("caf")),
         ];
         for (uid, label, expected_uid, expected_label) in cases {
-            let frame = with_trailer(*uid, label);
+            let frame = with_trailer(uid, label);
             let (data, trailer) = Trailer::split(LinkType::ETHERNET, &frame).unwrap();
             assert!(data.ends_with(b"IP packet"));
-            assert_eq!(
-                (trailer.uid, trailer.label),
-                (*expected_uid, *expected_label)
-            );
+            assert_eq!((trailer.uid, trailer.label), (expected_uid, expected_label));
             assert_eq!(Trailer::split(LinkType::RAW, &frame), None);
             for len in 0..frame.len() {
                 assert_eq!(Trailer::split(LinkType::ETHERNET, &frame[..len]), None);

@@ -429,66 +429,70 @@ mod tests {
 
     /// After the pcapng draft and PCAPdroid's `pcap_dump.c`: whose packets they are, names, keys,
     /// and a packet in the form of the first drafts.
+    fn beside_packets(big_endian: bool) -> Vec<u8> {
+        let word = |value: u32| match big_endian {
+            true => value.to_be_bytes(),
+            false => value.to_le_bytes(),
+        };
+        let half = |value: u16| match big_endian {
+            true => value.to_be_bytes(),
+            false => value.to_le_bytes(),
+        };
+        let section = [&word(0x1a2b_3c4d)[..], &half(1), &half(0), &[0xff; 8]].concat();
+        let interface = [&half(101)[..], &half(0), &word(0)].concat();
+        let uid_map = [
+            &word(62652)[..],
+            &half(1),
+            &[1, 0],
+            &word(10_123),
+            &[5, 1],
+            b"a.b.cX",
+        ]
+        .concat();
+        let names = [
+            &half(1)[..],
+            &half(12),
+            &[192, 0, 2, 7],
+            b"a.x\0b.x\0",
+            &half(0),
+            &half(0),
+        ]
+        .concat();
+        let secrets = [&word(0x544c_534b)[..], &word(3), b"key\0"].concat();
+        let packet = [
+            &[word(0), word(0), word(7), word(3), word(3)].concat()[..],
+            b"abc\0",
+            &half(1),
+            &half(7),
+            b"u-10123\0",
+            &half(0),
+            &half(0),
+        ]
+        .concat();
+        let obsolete = [
+            &half(0)[..],
+            &half(9),
+            &[word(0), word(8), word(3), word(9)].concat(),
+            b"def\0",
+        ]
+        .concat();
+        [
+            block(big_endian, 0x0a0d_0d0a, &section),
+            block(big_endian, 1, &interface),
+            block(big_endian, 0xbad, &uid_map),
+            block(big_endian, 0x4000_0bad, &[0; 8]),
+            block(big_endian, 4, &names),
+            block(big_endian, 10, &secrets),
+            block(big_endian, 6, &packet),
+            block(big_endian, 2, &obsolete),
+        ]
+        .concat()
+    }
+
     #[test]
     fn reads_what_stands_beside_packets() {
         for big_endian in [false, true] {
-            let word = |value: u32| match big_endian {
-                true => value.to_be_bytes(),
-                false => value.to_le_bytes(),
-            };
-            let half = |value: u16| match big_endian {
-                true => value.to_be_bytes(),
-                false => value.to_le_bytes(),
-            };
-            let section = [&word(0x1a2b_3c4d)[..], &half(1), &half(0), &[0xff; 8]].concat();
-            let interface = [&half(101)[..], &half(0), &word(0)].concat();
-            let uid_map = [
-                &word(62652)[..],
-                &half(1),
-                &[1, 0],
-                &word(10_123),
-                &[5, 1],
-                b"a.b.cX",
-            ]
-            .concat();
-            let names = [
-                &half(1)[..],
-                &half(12),
-                &[192, 0, 2, 7],
-                b"a.x\0b.x\0",
-                &half(0),
-                &half(0),
-            ]
-            .concat();
-            let secrets = [&word(0x544c_534b)[..], &word(3), b"key\0"].concat();
-            let packet = [
-                &[word(0), word(0), word(7), word(3), word(3)].concat()[..],
-                b"abc\0",
-                &half(1),
-                &half(7),
-                b"u-10123\0",
-                &half(0),
-                &half(0),
-            ]
-            .concat();
-            let obsolete = [
-                &half(0)[..],
-                &half(9),
-                &[word(0), word(8), word(3), word(9)].concat(),
-                b"def\0",
-            ]
-            .concat();
-            let file = [
-                block(big_endian, 0x0a0d_0d0a, &section),
-                block(big_endian, 1, &interface),
-                block(big_endian, 0xbad, &uid_map),
-                block(big_endian, 0x4000_0bad, &[0; 8]),
-                block(big_endian, 4, &names),
-                block(big_endian, 10, &secrets),
-                block(big_endian, 6, &packet),
-                block(big_endian, 2, &obsolete),
-            ]
-            .concat();
+            let file = beside_packets(big_endian);
             let mut log = Vec::new();
             let mut reader = CaptureReader::new();
             reader.handle_records(&file, &mut |record| {

@@ -30,11 +30,18 @@ pub enum HttpEvent<'a> {
         /// The bytes, framing removed.
         bytes: &'a [u8],
     },
+    /// A header field behind the body.
+    Trailer {
+        /// Where it starts.
+        offset: u64,
+        /// The line, its end included.
+        line: &'a [u8],
+    },
     /// Bytes of the body that were not captured.
     BodyHole,
     /// The message has ended, whole or not.
     End,
-    /// Bytes outside any body or head: trailers, chunk extensions, garbage.
+    /// Bytes outside any body or head: chunk extensions, garbage.
     Loose {
         /// Where they start.
         offset: u64,
@@ -301,11 +308,8 @@ impl HttpReader {
                 return len;
             }
             state => {
-                let bytes = &line;
-                sink(HttpEvent::Loose {
-                    offset: start,
-                    bytes,
-                });
+                let (offset, line) = (start, &line);
+                sink(HttpEvent::Trailer { offset, line });
                 Some(state)
             }
         };
@@ -385,6 +389,7 @@ mod tests {
                     StartLine::Response { status } => status.to_string(),
                 },
                 HttpEvent::Body { bytes, .. } => format!("body:{}", text(bytes)),
+                HttpEvent::Trailer { line, .. } => format!("trailer:{}", text(line)),
                 HttpEvent::BodyHole => "hole".to_owned(),
                 HttpEvent::Loose { bytes, .. } => format!("loose:{}", text(bytes)),
                 HttpEvent::End => "end".to_owned(),
@@ -438,7 +443,7 @@ mod tests {
                 "body:hello",
                 "loose:6;x=y\r\n",
                 "body: world",
-                "loose:T: r\r\n",
+                "trailer:T: r\r\n",
                 "end",
             ],
             "",
