@@ -21,12 +21,14 @@ use tokio::runtime::{Builder, Runtime};
 /// Bytes of the file that is pulled and pushed.
 pub(crate) const FILE_LEN: u64 = 64 << 20;
 
-/// A connected host with the runtime that both sides run on.
+/// A connected host and its runtime.
 pub(crate) struct Bench {
     runtime: Runtime,
     transport: Arc<dyn Transport>,
     clock: Arc<SystemClock>,
     _handset: Handset,
+    /// The handset's, where it has one of its own.
+    _apart: Option<Runtime>,
 }
 
 /// As the command line runs: every thread of the machine.
@@ -49,14 +51,15 @@ impl Bench {
         Self::new(runtime, Arc::new(transport), handset)
     }
 
-    /// A handset that a stock adb server holds.
+    /// A handset that a stock adb server holds; it runs apart from our client, as it does from adb's.
     pub(crate) fn behind(server: &Server) -> Self {
-        let runtime = runtime();
-        let (transport, handset) = runtime.block_on(async {
-            let (serial, handset) = one_behind(server).await;
-            (server.transport(&serial).await, handset)
-        });
-        Self::new(runtime, Arc::new(transport), handset)
+        let (apart, runtime) = (runtime(), runtime());
+        let (serial, handset) = apart.block_on(one_behind(server));
+        let transport = runtime.block_on(server.transport(&serial));
+        Self {
+            _apart: Some(apart),
+            ..Self::new(runtime, Arc::new(transport), handset)
+        }
     }
 
     fn new(runtime: Runtime, transport: Arc<dyn Transport>, handset: Handset) -> Self {
@@ -65,6 +68,7 @@ impl Bench {
             transport,
             clock: Arc::new(SystemClock::new()),
             _handset: handset,
+            _apart: None,
         }
     }
 

@@ -95,6 +95,10 @@ const DIAL_LIMIT: Duration = Duration::from_secs(10);
 /// What a handset shows its owner beside our key.
 pub(crate) const KEY_NAME: &str = "phonehome@localhost";
 
+/// How long a handset on USB is waited for that another program holds, and how often it is tried.
+const HELD_LIMIT: Duration = Duration::from_secs(2);
+const HELD_PAUSE: Duration = Duration::from_millis(200);
+
 /// How long handsets are waited for, and who is told when one asks its owner.
 #[derive(Clone)]
 pub(crate) struct Patience {
@@ -282,7 +286,7 @@ impl HandsetLister {
             selector: wanted.selector.to_string(),
             reason: error.to_string(),
         };
-        let link = usb::open(serial).await.map_err(unreachable)?;
+        let link = self.open_usb(serial).await.map_err(unreachable)?;
         match self.connect(link, wanted).await {
             Err(TransportError::TimedOut { .. }) if self.may_reset.swap(false, Relaxed) => {
                 let selector = wanted.selector;
@@ -293,6 +297,21 @@ impl HandsetLister {
                 self.connect(link, wanted).await
             }
             other => other,
+        }
+    }
+
+    /// Whoever only asks what a handset is, such as `devices --watch`, holds it for a moment, which is
+    /// waited for.
+    async fn open_usb(&self, serial: &str) -> Result<Link, usb::error::UsbError> {
+        let deadline = self.clock.now().after(HELD_LIMIT);
+        loop {
+            match usb::open(serial).await {
+                Err(usb::error::UsbError::Held { .. }) if self.clock.now() < deadline => {
+                    let moment = self.clock.now().after(HELD_PAUSE);
+                    self.clock.sleep_until(moment).await;
+                }
+                other => return other,
+            }
         }
     }
 

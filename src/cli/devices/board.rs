@@ -12,6 +12,7 @@ use crate::ports::lister::Selector;
 use crate::report::handsets::{HandsetList, PlaceEntry, SCHEMA};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 
@@ -186,6 +187,7 @@ impl Board {
                 selector: selector.clone(),
                 owner_wanted: self.look.owner_wanted.clone(),
                 answers,
+                owner_was_asked: AtomicBool::new(false),
             };
             tasks.spawn(asking.run());
             let (teller, selector) = (self.teller.clone(), selector.clone());

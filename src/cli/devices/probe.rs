@@ -1,5 +1,5 @@
 //! Asks one handset again and again whether it answers, each time within a limit. It runs commands
-//! that only read, and holds no USB interface once a handset has answered.
+//! that only read, and lets go of a USB interface between two questions.
 
 use crate::cli::devices::sighting::{Answer, FACTS_COMMAND, Facts, Trouble};
 use crate::cli::handsets::HandsetLister;
@@ -8,6 +8,7 @@ use crate::ports::clock::{Clock, within};
 use crate::ports::lister::{Lister as _, Selector, Wanted};
 use crate::ports::transport::{Transport, TransportError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
@@ -24,7 +25,7 @@ pub(super) const OWNER_LIMIT: Duration = Duration::from_secs(60);
 /// The most that is kept of an answer: all properties, and more.
 const MAX_OUTPUT: usize = 1 << 20;
 
-/// Asks one handset until it is dropped; one on USB until it has answered.
+/// Asks one handset until it is dropped; one on USB whose owner had to be asked until it has answered.
 pub(super) struct Prober {
     pub(super) lister: Arc<HandsetLister>,
     pub(super) clock: Arc<dyn Clock>,
@@ -33,6 +34,8 @@ pub(super) struct Prober {
     pub(super) owner_wanted: broadcast::Sender<String>,
     /// Where answers go.
     pub(super) answers: mpsc::Sender<Answer>,
+    /// Whether its owner was asked to allow this computer.
+    pub(super) owner_was_asked: AtomicBool,
 }
 
 impl Prober {
@@ -53,9 +56,12 @@ impl Prober {
             held = answer.ok();
             if held.is_some() && matches!(self.selector, Selector::Usb(_)) {
                 // Its USB interface is claimed as long as it is asked, and only one program can claim
-                // it: it is let go, and asked again when it is plugged in again.
-                drop(held);
-                return self.answers.closed().await;
+                // it: it is let go in between.
+                held = None;
+                if self.owner_was_asked.load(Relaxed) {
+                    // An owner who allowed this computer once only would be asked each time.
+                    return self.answers.closed().await;
+                }
             }
             self.clock.sleep_until(self.clock.now().after(PERIOD)).await;
         }
@@ -123,6 +129,7 @@ impl Prober {
                 return Err(TransportError::TimedOut { waiting_for: "the handset", after: LIMIT });
             }
         }
+        self.owner_was_asked.store(true, Relaxed);
         let selector = selector.clone();
         let unauthorized = TransportError::Unauthorized { selector };
         // Nobody to tell means that nobody waits any more.

@@ -418,6 +418,12 @@ impl Connection {
             return Ok(());
         }
         let known = self.streams.get_mut(&id);
+        if known
+            .as_ref()
+            .is_some_and(|stream| matches!(stream.phase, Phase::ExpectOpened))
+        {
+            return Err(ConnectionError::NotOpen);
+        }
         let Some(stream) = known.filter(|stream| stream.remote == remote) else {
             return Ok(());
         };
@@ -1014,6 +1020,11 @@ mod tests {
         check(&vec![write(0); 51], ConnectionError::Backlog { packets });
         let refuse = Packet::bare(Command::Connect, 0x0100_0001, 0);
         check(&[refuse], ConnectionError::NoPayload);
+
+        let (mut opening, _) = online();
+        opening.open("x").unwrap();
+        let early = opening.handle_packet(write(1));
+        assert_eq!(early, Err(ConnectionError::NotOpen));
 
         let mut host = host();
         let short = Packet::new(Command::Auth, 1, 0, Bytes::from_static(b"short"));

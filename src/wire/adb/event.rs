@@ -104,6 +104,9 @@ pub enum ConnectionError {
     /// Data without waiting for our `OKAY`.
     #[error("sent data on a stream without waiting for an acknowledgement")]
     Overrun,
+    /// Data on a stream that it has not agreed to open: an `OKAY` was lost, or comes too late.
+    #[error("sent data on a stream before it was open")]
+    NotOpen,
     /// An `OKAY` with a count of bytes where none was agreed, or without one where it was.
     #[error("acknowledged data by an `OKAY` with {len} bytes")]
     BadAcknowledgement {

@@ -7,7 +7,7 @@
 use super::daemon::Daemon;
 use super::host_stream::{HostGone, HostStream};
 use super::processes::{self, List};
-use crate::adapters::virtual_handset::android::screen::picture;
+use crate::adapters::virtual_handset::android::screen::{picture, size};
 use crate::adapters::virtual_handset::kernel::descriptor::Descriptor;
 use crate::adapters::virtual_handset::kernel::user::User;
 use std::time::Duration;
@@ -154,10 +154,11 @@ async fn restart(daemon: &Daemon, host: &HostStream, listens: bool) {
     daemon.restart_listening(listens);
 }
 
-/// The header of `framebuffer_service.cpp` for RGBA of eight bits each, and the pixels.
+/// The header of `framebuffer_service.cpp` for RGBA of eight bits each, and the pixels. The header
+/// does not wait for the drawing: an adb whose own input is at its end closes the stream at once.
 async fn framebuffer(daemon: &Daemon, host: &HostStream) -> Result<(), HostGone> {
-    let picture = daemon.handset().with(|world| picture(world));
-    let bytes = u32::try_from(picture.bytes.len()).unwrap_or(u32::MAX);
+    let (width, height) = daemon.handset().with(|world| size(world));
+    let bytes = width.saturating_mul(height).saturating_mul(4);
     let is_old = daemon.firmware().sdk < FIRST_WITH_COLOUR_SPACE;
     let version = if is_old { OLD_FRAMEBUFFER } else { FRAMEBUFFER };
     let mut header = vec![version, 32];
@@ -165,11 +166,12 @@ async fn framebuffer(daemon: &Daemon, host: &HostStream) -> Result<(), HostGone>
         // No colour space is named.
         header.push(0);
     }
-    header.extend([bytes, picture.width, picture.height]);
+    header.extend([bytes, width, height]);
     // Offset and length in bits: red, blue, green, opacity.
     header.extend([0, 8, 16, 8, 8, 8, 24, 8]);
     let header: Vec<u8> = header.into_iter().flat_map(u32::to_le_bytes).collect();
     host.write(&header).await?;
+    let picture = daemon.handset().with(|world| picture(world));
     host.write(&picture.bytes).await
 }
 

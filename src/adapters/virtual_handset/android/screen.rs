@@ -29,10 +29,15 @@ pub(crate) struct Picture {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Pixels in a row, and rows.
+pub(crate) fn size(world: &World) -> (u32, u32) {
+    let (width, height) = ui::size(world.firmware.sdk);
+    (side(width), side(height))
+}
+
 /// Draws the screen as it is now.
 pub(crate) fn picture(world: &World) -> Picture {
-    let (width, height) = ui::size(world.firmware.sdk);
-    let (width, height) = (side(width), side(height));
+    let (width, height) = size(world);
     let is_off = world.android.display.is_off;
     let ground = if is_off { DARK } else { PAPER };
     let pixels = usize::try_from(u64::from(width) * u64::from(height)).unwrap_or(0);

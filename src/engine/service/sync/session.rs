@@ -13,8 +13,8 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Bytes read from the handset at once: two messages of data.
-const READ_CHUNK: usize = 2 * MAX_DATA;
+/// Bytes read from the handset at once: some messages of data.
+const READ_CHUNK: usize = 4 * MAX_DATA;
 
 /// One open `sync:` service with one request.
 pub(super) struct Session<'a> {
