@@ -6,6 +6,7 @@ use crate::adapters::adb::stream::AdbStream;
 use crate::ports::BoxFuture;
 use crate::wire::adb::event::StreamId;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 /// What runs behind an accepted stream. It owns the stream; when it returns the stream is closed.
 pub type ServiceBody = Box<dyn FnOnce(AdbStream) -> BoxFuture<'static, ()> + Send>;
@@ -14,7 +15,7 @@ pub type ServiceBody = Box<dyn FnOnce(AdbStream) -> BoxFuture<'static, ()> + Sen
 pub trait Services: Send + Sync {
     /// Decides about an open: the body that will serve it, or `None` to refuse. Must not block.
     ///
-    /// A body runs in a task of its own. When the peer leaves, its stream's next read or write
+    /// A body runs in a task of its own, but for its first poll. When the peer leaves, its stream's next read or write
     /// fails and [`AdbStream::closed`] returns; the body is not cancelled. It can open streams to
     /// the peer in turn ([`AdbStream::peer`]).
     fn open(&self, service: &str) -> Option<ServiceBody>;
@@ -36,5 +37,11 @@ pub(super) fn answer(
         state.connection.serve(stream);
     });
     let stream = AdbStream::new(Arc::clone(shared), stream, None);
-    tokio::spawn(body(stream));
+    let mut body = body(stream);
+    // What it says at once leaves together with the answer: a host whose own input is at its end
+    // closes the stream as soon as it is open.
+    let mut context = Context::from_waker(Waker::noop());
+    if body.as_mut().poll(&mut context).is_pending() {
+        tokio::spawn(body);
+    }
 }
