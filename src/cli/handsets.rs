@@ -19,6 +19,7 @@ use crate::cli::devices::usable;
 use crate::cli::environment::Environment;
 use crate::cli::error::Rejection;
 use crate::cli::firmware;
+use crate::cli::patience::Patience;
 use crate::cli::selector::Choice;
 use crate::cli::terminal::Terminal;
 use crate::ports::BoxFuture;
@@ -89,49 +90,12 @@ pub(crate) fn locks(environment: &Environment, terminal: Terminal) -> Option<Arc
 /// Handsets that an error lists.
 const MAX_LISTED: usize = 20;
 
-/// How long a handset on the network may take to accept a connection.
-const DIAL_LIMIT: Duration = Duration::from_secs(10);
-
 /// What a handset shows its owner beside our key.
 pub(crate) const KEY_NAME: &str = "phonehome@localhost";
 
 /// How long a handset on USB is waited for that another program holds, and how often it is tried.
 const HELD_LIMIT: Duration = Duration::from_secs(2);
 const HELD_PAUSE: Duration = Duration::from_millis(200);
-
-/// How long handsets are waited for, and who is told when one asks its owner.
-#[derive(Clone)]
-pub(crate) struct Patience {
-    /// Until a TCP connection is accepted.
-    pub(crate) dial: Duration,
-    /// Until a handset greets.
-    pub(crate) banner: Duration,
-    /// Until an owner has allowed this computer.
-    pub(crate) owner: Duration,
-    /// Called with the selector of a handset that waits for its owner.
-    pub(crate) on_owner_wanted: Arc<dyn Fn(&str) + Send + Sync>,
-}
-
-impl Patience {
-    /// The usual limits; the operator is told.
-    pub(crate) fn usual(terminal: Terminal) -> Self {
-        let HostConfig {
-            banner_timeout,
-            owner_timeout,
-            ..
-        } = HostConfig::new("", Vec::new());
-        Self {
-            dial: DIAL_LIMIT,
-            banner: banner_timeout,
-            owner: owner_timeout,
-            on_owner_wanted: Arc::new(move |selector| {
-                terminal.note(&format!(
-                    "`{selector}` asks its owner: allow USB debugging from this computer?"
-                ));
-            }),
-        }
-    }
-}
 
 /// Opens transports to the handsets of one command.
 pub(crate) struct HandsetLister {
@@ -304,15 +268,15 @@ impl HandsetLister {
     /// waited for.
     async fn open_usb(&self, serial: &str) -> Result<Link, usb::error::UsbError> {
         let deadline = self.clock.now().after(HELD_LIMIT);
-        loop {
-            match usb::open(serial).await {
-                Err(usb::error::UsbError::Held { .. }) if self.clock.now() < deadline => {
-                    let moment = self.clock.now().after(HELD_PAUSE);
-                    self.clock.sleep_until(moment).await;
-                }
-                other => return other,
-            }
+        let mut opened = usb::open(serial).await;
+        while matches!(opened, Err(usb::error::UsbError::Held { .. }))
+            && self.clock.now() < deadline
+        {
+            let pause = self.clock.now().after(HELD_PAUSE);
+            self.clock.sleep_until(pause).await;
+            opened = usb::open(serial).await;
         }
+        opened
     }
 
     /// Proves this computer over `link`, and says so when the owner has to be asked.

@@ -417,18 +417,13 @@ impl Connection {
         if remote == 0 {
             return Ok(());
         }
-        let known = self.streams.get_mut(&id);
-        if known
-            .as_ref()
-            .is_some_and(|stream| matches!(stream.phase, Phase::ExpectOpened))
-        {
-            return Err(ConnectionError::NotOpen);
-        }
-        let Some(stream) = known.filter(|stream| stream.remote == remote) else {
+        let Some(stream) = self.streams.get_mut(&id) else {
             return Ok(());
         };
-        if !matches!(stream.phase, Phase::Open) {
-            return Ok(());
+        match stream.phase {
+            Phase::Open if stream.remote == remote => {}
+            Phase::ExpectOpened => return Err(ConnectionError::NotOpen),
+            _ => return Ok(()),
         }
         let limit = usize::try_from(self.config.max_payload).unwrap_or(usize::MAX);
         if !stream.received(packet.payload.len(), limit) {
