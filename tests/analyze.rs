@@ -228,6 +228,57 @@ fn of_a_bundle_the_captures_are_read_and_of_another_folder_every_file() {
 }
 
 #[test]
+fn an_http_archive_is_analysed_as_far_as_it_goes() {
+    let bench = bench();
+    let entry = |url: &str| {
+        json!({
+            "startedDateTime": "2014-05-13T16:53:20.000Z", "time": 5,
+            "request": {"method": "GET", "url": url, "httpVersion": "HTTP/1.1", "headers": []},
+            "response": {"status": 204, "headers": []},
+        })
+    };
+    let archive = json!({"log": {"version": "1.2", "creator": {"name": "x", "version": "1"}, "entries": [
+        entry("http://a.example/"),
+        entry("https://b.example/?imei=490154203237518"),
+        entry("http://c.example/"),
+    ]}});
+    let text = serde_json::to_string_pretty(&archive).unwrap();
+    bench.file("a.har", &text);
+    bench.file("bom.har", &format!("\u{feff}\n{text}"));
+    let cut = text.find("c.example").unwrap();
+    bench.file("cut.har", &text[..cut]);
+    bench.file("other.json", "{\"log\": {\"entries\": {}}}");
+    for name in ["a.har", "bom.har", "cut.har"] {
+        let found = analysis(&bench, &[name], 1);
+        let findings = found["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 1, "{name}");
+        assert_eq!(findings[0]["flow"], 1);
+        assert_eq!(findings[0]["host"], "b.example");
+        assert_eq!(findings[0]["protection"], "tls");
+        assert_eq!(findings[0]["chain"], json!(["http.query", "imei"]));
+        let flow = &found["flows"][1];
+        assert_eq!(
+            (&flow["protocol"], &flow["host_from"]),
+            (&json!("har"), &json!("har"))
+        );
+    }
+    let cut = analysis(&bench, &["cut.har"], 1);
+    assert_eq!(cut["flows"].as_array().unwrap().len(), 2);
+    let problem = cut["inputs"][0]["problems"][0].as_str().unwrap();
+    assert!(
+        problem.starts_with("the archive ends inside entry 2"),
+        "{problem}"
+    );
+    let other = analyze(&bench, &["other.json"]);
+    other.expect_code(4);
+    assert!(
+        other.stderr.contains("it has no `log.entries`"),
+        "{}",
+        other.stderr
+    );
+}
+
+#[test]
 fn what_a_person_sees() {
     let bench = bench();
     write(&bench.path("a.pcap"), &leaking().pcap());

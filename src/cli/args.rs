@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Devices(Devices),
     /// Run scenarios on handsets and judge what leaves: the main job
     Audit(Audit),
-    /// Find planted data in captures
+    /// Find planted data in captures and HTTP archives
     Analyze(Analyze),
     /// Look at pending goldens, accept or reject them
     Review(Review),

@@ -181,7 +181,7 @@ fn owner(record: &FlowRecord, owners: &[SocketOwner]) -> Option<App> {
     matching(true).or_else(|| matching(false))
 }
 
-fn coverage(ledger: &Ledger, flows: &[Flow]) -> Coverage {
+pub(super) fn coverage(ledger: &Ledger, flows: &[Flow]) -> Coverage {
     let mut coverage = ledger.coverage.clone();
     coverage.bytes_understood = ledger.delivered.saturating_sub(coverage.bytes_opaque);
     let with_gaps = flows.iter().filter(|flow| flow.gaps > 0).count();
@@ -269,7 +269,7 @@ fn gap(reason: &str, detail: Option<String>) -> Gap {
 }
 
 /// Findings by time, with their flows' final numbers.
-fn in_order(findings: Vec<Finding>, ids: &BTreeMap<u32, u32>) -> Vec<Finding> {
+pub(super) fn in_order(findings: Vec<Finding>, ids: &BTreeMap<u32, u32>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = findings
         .into_iter()
         .filter_map(|finding| {

@@ -10,6 +10,7 @@ mod encoding;
 pub mod field;
 pub mod finding;
 mod fingerprint;
+pub mod har_analyzer;
 mod index;
 pub mod layer;
 mod obfuscation;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// `phonehome analyze`
 #[derive(Debug, Args)]
 pub(crate) struct Analyze {
-    /// Captures (pcap, pcapng), or folders of them; `-` is standard input
+    /// Captures (pcap, pcapng), HTTP archives (HAR), or folders of them; `-` is standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// What to look for, and decoys (schema phonehome/persona/1)

@@ -8,6 +8,7 @@ use crate::cli::terminal::Terminal;
 use crate::detect::analysis::{Analysis, Input};
 use crate::detect::analyzer::Analyzer;
 use crate::detect::detector::Detector;
+use crate::detect::har_analyzer::HarAnalyzer;
 use crate::detect::options::Options;
 use crate::wire::pcap::problem::CaptureProblem;
 use indicatif::ProgressBar;
@@ -76,46 +77,96 @@ fn stream(
     detector: &Detector,
     bar: &ProgressBar,
 ) -> (Analysis, Option<String>) {
-    let mut analyzer = Analyzer::new(
-        detector,
-        Options {
-            input: name.to_owned(),
-            ..Options::default()
-        },
-    );
     let mut buffer = vec![0; CHUNK_BYTES];
+    let mut reading: Option<Reading<'_>> = None;
     let mut start = Vec::new();
     let failed = loop {
         match source.read(&mut buffer) {
             Ok(0) => break None,
             Ok(len) => {
                 let bytes = buffer.get(..len).unwrap_or_default();
-                let missing = MAGIC_BYTES.saturating_sub(start.len());
-                start.extend(bytes.iter().take(missing));
-                analyzer.handle_bytes(bytes);
                 bar.inc(len as u64);
+                if let Some(reading) = &mut reading {
+                    reading.handle_bytes(bytes);
+                    continue;
+                }
+                start.extend_from_slice(bytes);
+                // Of a pipe the first bytes may come one by one.
+                if start.len() >= MAGIC_BYTES {
+                    reading = Some(Reading::of(&start, name, detector));
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => break Some(plain(&error)),
         }
     };
-    let mut analysis = analyzer.finish().analysis;
-    let not_a_capture = [CaptureProblem::NotACapture, CaptureProblem::Empty];
-    let is_none = not_a_capture.map(|problem| problem.to_string());
+    start.truncate(CHUNK_BYTES);
+    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, detector));
+    let (mut analysis, is_none) = reading.finish();
     let mut problem = failed;
     for input in &mut analysis.inputs {
         if let Some(why) = &problem {
-            input
-                .problems
-                .push(format!("it could not be read on: {why}"));
-        } else if let Some(told) = input.problems.iter_mut().find(|it| is_none.contains(it)) {
-            if !start.is_empty() {
-                *told = format!("it is neither pcap nor pcapng, but {}", looks_like(&start));
-            }
-            problem = Some(told.clone());
+            let told = format!("it could not be read on: {why}");
+            input.problems.push(told);
+        } else if let Some(why) = &is_none {
+            let told = match start.as_slice() {
+                [] => "it is empty".to_owned(),
+                start => format!("{why}, but {}", looks_like(start)),
+            };
+            input.problems = vec![told.clone()];
+            problem = Some(told);
         }
     }
     (analysis, problem)
+}
+
+/// An input of a kind that is known by its first bytes.
+enum Reading<'d> {
+    Capture(Box<Analyzer<'d>>),
+    Archive(Box<HarAnalyzer<'d>>),
+}
+
+impl<'d> Reading<'d> {
+    fn of(start: &[u8], name: &str, detector: &'d Detector) -> Self {
+        let input = name.to_owned();
+        let mut reading = if HarAnalyzer::may_start(start) {
+            Self::Archive(Box::new(HarAnalyzer::new(detector, input)))
+        } else {
+            let options = Options {
+                input,
+                ..Options::default()
+            };
+            Self::Capture(Box::new(Analyzer::new(detector, options)))
+        };
+        reading.handle_bytes(start);
+        reading
+    }
+
+    fn handle_bytes(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Capture(analyzer) => analyzer.handle_bytes(bytes),
+            Self::Archive(analyzer) => analyzer.handle_bytes(bytes),
+        }
+    }
+
+    /// What was found, and why the input is none if it is none.
+    fn finish(self) -> (Analysis, Option<&'static str>) {
+        match self {
+            Self::Capture(analyzer) => {
+                let analysis = analyzer.finish().analysis;
+                let not_a_capture = [CaptureProblem::NotACapture, CaptureProblem::Empty];
+                let is_none = not_a_capture.map(|problem| problem.to_string());
+                let told = analysis.inputs.iter().flat_map(|input| &input.problems);
+                let is_none = told.clone().any(|problem| is_none.contains(problem));
+                (analysis, is_none.then_some("it is no pcap, pcapng or HAR"))
+            }
+            Self::Archive(analyzer) => {
+                let (analysis, problem) = analyzer.finish();
+                let is_none = problem.map(|_| "it is no HAR (it has no `log.entries`)");
+                (analysis, is_none)
+            }
+        }
+    }
 }
 
 /// Enough of a file's start to say what it is.
@@ -133,6 +184,7 @@ fn looks_like(start: &[u8]) -> String {
         (b"\x89PNG", "a picture (PNG)"),
         (b"%PDF", "a PDF"),
         (b"SQLite format 3\0", "a SQLite database"),
+        (b"{", "other JSON"),
     ];
     let known = KNOWN.iter().find(|(magic, _)| start.starts_with(magic));
     known.map_or_else(

@@ -39,6 +39,11 @@ impl Place {
         Self::new(Location::Body, "http.body")
     }
 
+    /// A message of a WebSocket.
+    pub(crate) fn message() -> Self {
+        Self::new(Location::Payload, "websocket.message")
+    }
+
     pub(crate) fn question() -> Self {
         Self::new(Location::Dns, "dns.question")
     }
