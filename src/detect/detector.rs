@@ -28,6 +28,7 @@ use crate::detect::field::{Part, Shape, json_name_before, name_before};
 use crate::detect::finding::Evidence;
 use crate::detect::index::{Index, Match};
 use crate::detect::layer::budget::{Budget, Limit};
+use crate::detect::layer::tokens::Tokens;
 use crate::detect::layer::views::{Hidden, Layer, views};
 use crate::persona::datum::{Datum, DatumKind, Persona};
 use core::cmp::Reverse;
@@ -179,7 +180,8 @@ impl Detector {
     ) -> Matches {
         let parts = shape.parts(field);
         let mut best = Best::default();
-        self.index.search(field, &mut |found| {
+        let tokens = Tokens::of(field);
+        self.index.search(&tokens, &mut |found| {
             let range = found.range.clone();
             if range.start < bounds.start || range.end > bounds.end {
                 return;
@@ -199,7 +201,13 @@ impl Detector {
             let mut layers = vec![part.whole.start..part.value.start, part.value.clone()];
             layers.retain(|range| !range.is_empty());
             for range in layers {
-                let bytes = field.get(range.clone()).unwrap_or_default();
+                let part_of;
+                let tokens = if range == (0..field.len()) {
+                    &tokens
+                } else {
+                    part_of = Tokens::of(field.get(range.clone()).unwrap_or_default());
+                    &part_of
+                };
                 let mut search = Nested {
                     detector: self,
                     part: part.name.clone(),
@@ -209,7 +217,7 @@ impl Detector {
                     depth: 0,
                     best: &mut best,
                 };
-                search.below(Layer::new(bytes, is_form), &mut budget);
+                search.below(Layer::new(tokens, is_form), &mut budget);
             }
         }
         let mut hits = best.take_hits();
@@ -267,7 +275,9 @@ struct Nested<'a> {
 
 impl Nested<'_> {
     fn below(&mut self, layer: Layer<'_>, budget: &mut Budget) {
-        views(layer, budget, &mut |view, budget| {
+        let detector = self.detector;
+        let may_hold = |bytes: &[u8]| detector.index.may_be_in(bytes);
+        views(layer, &may_hold, budget, &mut |view, budget| {
             if self.depth == MAX_DEPTH {
                 if view.is_sure {
                     budget.reach(Limit::Depth);
@@ -280,18 +290,20 @@ impl Nested<'_> {
             let known = self.steps.len();
             self.steps
                 .extend(view.steps.iter().map(ToString::to_string));
-            self.search(&view.bytes, view.hidden_by);
+            let tokens = Tokens::of(&view.bytes);
+            self.search(&tokens, view.hidden_by);
             self.depth += 1;
-            self.below(view.layer(), budget);
+            self.below(view.layer(&tokens), budget);
             self.depth -= 1;
             self.steps.truncate(known);
         });
     }
 
-    fn search(&mut self, bytes: &[u8], hidden_by: Hidden) {
+    fn search(&mut self, tokens: &Tokens<'_>, hidden_by: Hidden) {
+        let bytes = tokens.bytes;
         let detector = self.detector;
         let is_hex = self.steps.last().is_some_and(|step| step == "hex");
-        detector.index.search(bytes, &mut |found| {
+        detector.index.search(tokens, &mut |found| {
             // A run of hex digits is the same value as text, with what stands beside it.
             let is_own = found
                 .chain

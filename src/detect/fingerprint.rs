@@ -5,6 +5,7 @@
 use crate::detect::digest::{Algorithm, COMMON};
 use crate::detect::encoding::{nibble, sextet};
 use crate::detect::finding::Evidence;
+use crate::detect::layer::tokens::{Token, Tokens};
 use core::ops::Range;
 use data_encoding::HEXLOWER;
 use std::sync::Arc;
@@ -164,25 +165,45 @@ impl Fingerprints {
         self.filter = Filter::for_keys(self.entries.iter().map(|entry| entry.prefix));
     }
 
-    /// Hands every digest in some bytes to `sink`.
-    pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(DigestMatch)) {
+    /// Hands every digest in some bytes to `sink`. In a text no digest is as it is.
+    pub(crate) fn search(&self, tokens: &Tokens<'_>, sink: &mut dyn FnMut(DigestMatch)) {
         if self.entries.is_empty() {
             return;
         }
-        let (mut raw, mut hex, mut base64) = (0u64, 0u64, 0u64);
-        let (mut digits, mut sextets) = (0usize, 0usize);
-        for (at, byte) in bytes.iter().enumerate() {
-            let end = at + 1;
-            raw = (raw << 8 | u64::from(*byte)) & MASK;
-            if end >= PREFIX_BYTES && self.filter.may_hold(raw) {
-                self.verify(bytes, end - PREFIX_BYTES, raw, Writing::Raw, sink);
+        let bytes = tokens.bytes;
+        if !tokens.is_text {
+            let mut raw = 0u64;
+            for (at, byte) in bytes.iter().enumerate() {
+                raw = (raw << 8 | u64::from(*byte)) & MASK;
+                if self.filter.may_hold(raw) && at + 1 >= PREFIX_BYTES {
+                    self.verify(bytes, at + 1 - PREFIX_BYTES, raw, Writing::Raw, sink);
+                }
             }
-            let Some(sextet) = sextet(*byte) else {
-                (digits, sextets) = (0, 0);
-                continue;
-            };
+        }
+        for token in tokens.list.iter().filter(|token| token.len() >= 8) {
+            if token.is_mixed() || (token.has_digit() && token.len() >= 12) {
+                self.search_token(bytes, token, sink);
+            }
+        }
+    }
+
+    /// Whether a digest may be in some bytes as it is: never `false` if one is.
+    pub(crate) fn may_be_in(&self, bytes: &[u8]) -> bool {
+        let mut raw = 0u64;
+        !self.entries.is_empty()
+            && bytes.iter().enumerate().any(|(at, byte)| {
+                raw = (raw << 8 | u64::from(*byte)) & MASK;
+                self.filter.may_hold(raw) && at + 1 >= PREFIX_BYTES
+            })
+    }
+
+    fn search_token(&self, bytes: &[u8], token: &Token, sink: &mut dyn FnMut(DigestMatch)) {
+        let (mut hex, mut base64) = (0u64, 0u64);
+        let (mut digits, mut sextets) = (0usize, 0usize);
+        let text = bytes.get(token.range()).unwrap_or_default();
+        for (end, byte) in (token.start + 1..).zip(text) {
             sextets += 1;
-            base64 = (base64 << 6 | u64::from(sextet)) & MASK;
+            base64 = (base64 << 6 | u64::from(sextet(*byte).unwrap_or(0))) & MASK;
             if sextets >= 8 && self.filter.may_hold(base64) {
                 self.verify(bytes, end - 8, base64, Writing::Base64, sink);
             }
@@ -412,7 +433,7 @@ mod tests {
 
     fn search(bytes: &[u8]) -> Vec<(Evidence, String)> {
         let mut found = Vec::new();
-        fingerprints().search(bytes, &mut |it| {
+        fingerprints().search(&Tokens::of(bytes), &mut |it| {
             found.push((it.evidence, it.chain.join(" ")))
         });
         found

@@ -4,14 +4,14 @@
 use crate::detect::digest::{ALL, Algorithm, COMMON, short};
 use crate::detect::finding::Evidence;
 use crate::detect::fingerprint::{Fingerprints, Recipe};
-use crate::detect::layer::units::is_text;
+use crate::detect::grams::Grams;
+use crate::detect::layer::tokens::Tokens;
 use crate::detect::obfuscation::Differences;
 use crate::detect::pattern::Pattern;
 use crate::detect::short::ShortDigests;
 use crate::detect::spelling::{Spelling, spellings};
 use crate::detect::split::Splits;
 use crate::persona::datum::{Datum, DatumKind, Persona};
-use aho_corasick::AhoCorasick;
 use core::ops::Range;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const SEPARATORS: [&str; 6] = ["", ":", "|", "-", "_", "."];
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     patterns: Vec<Pattern>,
-    automaton: Option<AhoCorasick>,
+    grams: Grams,
     longest: usize,
     /// What digests and the like are of, by the number that those have for it.
     sources: Vec<Source>,
@@ -95,12 +95,7 @@ impl Index {
         index.salt(persona);
         index.fingerprints.seal();
         index.obfuscate();
-        let bytes = index.patterns.iter().map(|pattern| &pattern.bytes);
-        // Fails only above two thousand million states, which no persona reaches.
-        index.automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(bytes)
-            .ok();
+        index.grams = Grams::new(index.patterns.iter().map(|pattern| pattern.bytes.as_slice()));
         let lengths = index.patterns.iter().map(|pattern| pattern.bytes.len());
         // The longest digest is 64 bytes, 128 as hex.
         index.longest = lengths.max().unwrap_or(0).max(128);
@@ -113,9 +108,10 @@ impl Index {
     }
 
     /// Hands everything that is in some bytes to `sink`.
-    pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(Match)) {
+    pub(crate) fn search(&self, tokens: &Tokens<'_>, sink: &mut dyn FnMut(Match)) {
+        let bytes = tokens.bytes;
         self.find_patterns(bytes, sink);
-        self.fingerprints.search(bytes, &mut |found| {
+        self.fingerprints.search(tokens, &mut |found| {
             self.report(
                 found.text,
                 found.range,
@@ -125,7 +121,7 @@ impl Index {
                 sink,
             );
         });
-        self.short.search(bytes, &mut |found| {
+        self.short.search(tokens, &mut |found| {
             let chain = found.chain.map(str::to_owned).to_vec();
             self.report(found.text, found.range, Evidence::Weak, true, chain, sink);
         });
@@ -136,7 +132,7 @@ impl Index {
             }
         });
         const MAX_SPLIT_BYTES: usize = 64 * 1024;
-        if bytes.len() <= MAX_SPLIT_BYTES && is_text(bytes) {
+        if bytes.len() <= MAX_SPLIT_BYTES && tokens.is_text {
             self.splits.search(bytes, &mut |found| {
                 let chain = vec!["split".to_owned()];
                 self.report(found.text, found.range, found.evidence, false, chain, sink);
@@ -144,18 +140,22 @@ impl Index {
         }
     }
 
+    /// Whether something may be in bytes that are no text: never `false` if it is.
+    pub(crate) fn may_be_in(&self, bytes: &[u8]) -> bool {
+        self.fingerprints.may_be_in(bytes)
+            || self.differences.may_be_in(bytes)
+            || self.grams.may_be_in(bytes)
+    }
+
     fn find_patterns(&self, bytes: &[u8], sink: &mut dyn FnMut(Match)) {
-        let Some(automaton) = &self.automaton else {
-            return;
-        };
-        for found in automaton.find_overlapping_iter(bytes) {
-            let pattern = self.patterns.get(found.pattern().as_usize());
+        self.grams.search(bytes, &mut |number, range| {
+            let pattern = self.patterns.get(number as usize);
             if let Some(pattern) = pattern
-                && pattern.is_found_at(bytes, found.start(), found.end())
+                && pattern.is_found_at(bytes, range.start, range.end)
             {
                 sink(Match {
                     datum: pattern.datum,
-                    range: found.range(),
+                    range,
                     evidence: pattern.evidence,
                     is_digest: false,
                     len: pattern.worth(),
@@ -166,7 +166,7 @@ impl Index {
                         .collect(),
                 });
             }
-        }
+        });
     }
 
     fn report(
@@ -284,6 +284,7 @@ impl Index {
                 splits.add(number, &spelling.text);
             }
         }
+        splits.seal();
         self.splits = splits;
     }
 

@@ -11,6 +11,7 @@ pub mod field;
 pub mod finding;
 mod fingerprint;
 pub mod har_analyzer;
+mod grams;
 mod index;
 pub mod layer;
 mod obfuscation;

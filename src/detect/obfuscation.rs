@@ -1,20 +1,23 @@
 //! Values that are hidden without a key worth the name: reversed, ROT13, XOR with one byte.
 
-use crate::detect::fingerprint::Filter;
+use crate::detect::grams::{Class, Entry};
 use core::ops::Range;
 
-/// Bytes of a value that it is found by: seven differences of neighbours.
-const FOUND_BY: usize = 8;
-const MASK: u64 = (1 << 56) - 1;
+/// The shortest value: four differences of neighbours, at each of four places.
+const MIN_BYTES: usize = 8;
 
 /// Text with each ASCII letter moved by thirteen places.
 pub(crate) fn rot13(bytes: &[u8]) -> Vec<u8> {
-    let turn = |byte: &u8| match byte {
+    bytes.iter().copied().map(rot13_byte).collect()
+}
+
+/// An ASCII letter moved by thirteen places.
+pub(crate) const fn rot13_byte(byte: u8) -> u8 {
+    match byte {
         b'a'..=b'z' => (byte - b'a' + 13) % 26 + b'a',
         b'A'..=b'Z' => (byte - b'A' + 13) % 26 + b'A',
-        _ => *byte,
-    };
-    bytes.iter().map(turn).collect()
+        _ => byte,
+    }
 }
 
 /// Characters, or bytes if they are none, from the end.
@@ -28,51 +31,59 @@ pub(crate) fn reversed(bytes: &[u8]) -> Vec<u8> {
 /// Texts that are found whatever byte they were XORed with: the XOR of neighbours stays the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Differences {
-    texts: Vec<(u64, u32, Vec<u8>)>,
-    filter: Filter,
+    texts: Vec<(u32, Vec<u8>)>,
+    class: Class,
 }
 
 impl Differences {
-    /// Texts by numbers of the caller's; those that are too short are left out.
+    /// Texts by numbers of the caller's; those that are too short are left out, and those that begin
+    /// with one character many times.
     pub(crate) fn new(texts: impl Iterator<Item = (u32, Vec<u8>)>) -> Self {
-        let mut texts: Vec<_> = texts
-            .filter_map(|(number, text)| Some((key(text.get(..FOUND_BY)?), number, text)))
-            .filter(|(key, ..)| *key != 0)
+        const STRIDE: usize = 4;
+        const LEN: usize = 4;
+        let texts: Vec<(u32, Vec<u8>)> = texts
+            .filter(|(_, text)| {
+                let first = text.get(..MIN_BYTES).unwrap_or_default();
+                first.iter().any(|byte| first.first() != Some(byte))
+            })
             .collect();
-        texts.sort();
-        let filter = Filter::for_keys(texts.iter().map(|(key, ..)| *key));
-        Self { texts, filter }
+        let mut entries = Vec::new();
+        for (place, (_, text)) in (0u32..).zip(&texts) {
+            let last = text.len() - MIN_BYTES;
+            let keys = |from: usize| {
+                let grams = text.windows(LEN + 1).skip(from).take(STRIDE);
+                grams.map(|gram| differences(gram))
+            };
+            // Where neighbours are the least alike: runs of one byte are everywhere.
+            let zeros = |key: u64| key.to_le_bytes().iter().filter(|byte| **byte == 0).count();
+            let from = (0..=last.min(8)).min_by_key(|from| keys(*from).map(zeros).max());
+            let from = from.unwrap_or(0);
+            for (offset, key) in (0u32..).skip(from).zip(keys(from)) {
+                entries.push(Entry::new(key, place, offset));
+            }
+        }
+        let class = Class::new(entries, LEN, STRIDE);
+        Self { texts, class }
+    }
+
+    /// Whether a text may be in some bytes: never `false` if one is.
+    pub(crate) fn may_be_in(&self, bytes: &[u8]) -> bool {
+        self.class.may_be_in(bytes, |window| window ^ window >> 8)
     }
 
     /// Hands every text in some bytes to `sink`, with where it is and the byte, which is never 0.
     pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(u32, Range<usize>, u8)) {
-        if self.texts.is_empty() {
-            return;
-        }
-        let (mut window, mut last) = (0u64, 0u8);
-        for (at, byte) in bytes.iter().enumerate() {
-            window = (window << 8 | u64::from(byte ^ last)) & MASK;
-            last = *byte;
-            if self.filter.may_hold(window) && at + 1 >= FOUND_BY {
-                self.verify(bytes, at + 1 - FOUND_BY, window, sink);
-            }
-        }
-    }
-
-    #[cold]
-    fn verify(
-        &self,
-        bytes: &[u8],
-        start: usize,
-        window: u64,
-        sink: &mut dyn FnMut(u32, Range<usize>, u8),
-    ) {
-        let first = self.texts.partition_point(|(key, ..)| *key < window);
-        let texts = self.texts.get(first..).unwrap_or_default();
-        for (_, number, text) in texts.iter().take_while(|(key, ..)| *key == window) {
+        let key = |window| window ^ window >> 8;
+        self.class.search(bytes, key, &mut |entry, at| {
+            let Some(start) = at.checked_sub(entry.offset as usize) else {
+                return;
+            };
+            let Some((number, text)) = self.texts.get(entry.pattern as usize) else {
+                return;
+            };
             let range = start..start + text.len();
             let Some(found) = bytes.get(range.clone()) else {
-                continue;
+                return;
             };
             let mut keys = found.iter().zip(text).map(|(a, b)| a ^ b);
             if let Some(key) = keys.next()
@@ -81,12 +92,13 @@ impl Differences {
             {
                 sink(*number, range, key);
             }
-        }
+        });
     }
 }
 
-fn key(text: &[u8]) -> u64 {
-    let pairs = text.iter().zip(text.iter().skip(1));
+/// The XOR of each byte with the next, the first the lowest.
+fn differences(bytes: &[u8]) -> u64 {
+    let pairs = bytes.iter().zip(bytes.iter().skip(1)).rev();
     pairs.fold(0, |sum, (a, b)| sum << 8 | u64::from(a ^ b))
 }
 

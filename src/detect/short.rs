@@ -1,6 +1,7 @@
 //! Digests of 32 bits: weak evidence, so only a token of exactly that size is one.
 
 use crate::detect::encoding::{hex_byte, join_sextets, sextet};
+use crate::detect::layer::tokens::Tokens;
 use core::ops::Range;
 use std::collections::HashMap;
 
@@ -28,20 +29,19 @@ impl ShortDigests {
     }
 
     /// Hands every one in some bytes to `sink`.
-    pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(ShortMatch)) {
+    pub(crate) fn search(&self, tokens: &Tokens<'_>, sink: &mut dyn FnMut(ShortMatch)) {
         if self.by_value.is_empty() {
             return;
         }
+        let bytes = tokens.bytes;
         if let Ok(raw) = <[u8; 4]>::try_from(bytes) {
             self.look_up(raw, 0..4, "raw", sink);
         }
-        let mut start = 0;
-        for run in bytes.split(|byte| !byte.is_ascii_alphanumeric()) {
-            let range = start..start + run.len();
-            start = range.end + 1;
-            match run.len() {
-                6 => self.base64(bytes, run, range, sink),
-                7..=11 => self.number(bytes, run, range, sink),
+        for (word, text) in tokens.words(6) {
+            match text.len() {
+                6 => self.base64(bytes, text, word.range(), sink),
+                8 if word.is_hex() => self.number(bytes, text, word.range(), sink),
+                7..=11 if word.is_digits() => self.number(bytes, text, word.range(), sink),
                 _ => {}
             }
         }
@@ -97,8 +97,11 @@ impl ShortDigests {
         let is_padded = bytes
             .get(range.end..)
             .is_some_and(|rest| rest.starts_with(b"=="));
+        if !is_padded {
+            return;
+        }
         let decoded = join_sextets(run.iter().filter_map(|byte| sextet(*byte)));
-        if let (true, Ok(raw)) = (is_padded, <[u8; 4]>::try_from(decoded)) {
+        if let Ok(raw) = <[u8; 4]>::try_from(decoded) {
             self.look_up(raw, range, "base64", sink);
         }
     }
@@ -144,7 +147,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             let mut found = None;
-            known.search(text, &mut |it| found = Some(it.chain[1]));
+            known.search(&Tokens::of(text), &mut |it| found = Some(it.chain[1]));
             assert_eq!(found, *expected, "{text:?}");
         }
     }

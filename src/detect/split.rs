@@ -2,9 +2,10 @@
 //! values of the same text.
 
 use crate::detect::finding::Evidence;
+use crate::detect::grams::Grams;
 use crate::detect::layer::units::atoms;
 use core::ops::Range;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The shortest half.
 const MIN_HALF: usize = 3;
@@ -27,6 +28,9 @@ struct Cut {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Splits {
     by_first: HashMap<Vec<u8>, Vec<Cut>>,
+    /// The longer half of each: without one of them there is nothing to look for.
+    longer: BTreeSet<Vec<u8>>,
+    grams: Grams,
 }
 
 /// A value that was found in halves.
@@ -64,7 +68,14 @@ impl Splits {
         }
     }
 
+    /// Makes what was added ready to be looked for.
+    pub(crate) fn seal(&mut self) {
+        self.grams = Grams::new(self.longer.iter().map(Vec::as_slice));
+    }
+
     fn insert(&mut self, text: u32, first: &[u8], rest: &[u8], is_words: bool) {
+        let longer = if first.len() > rest.len() { first } else { rest };
+        self.longer.insert(longer.to_vec());
         let cuts = self.by_first.entry(first.to_vec()).or_default();
         cuts.push(Cut {
             text,
@@ -75,7 +86,7 @@ impl Splits {
 
     /// Hands every value that is there in halves to `sink`.
     pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(SplitMatch)) {
-        if self.by_first.is_empty() {
+        if !self.may_be_in(bytes) {
             return;
         }
         let base = bytes.as_ptr() as usize;
@@ -120,6 +131,19 @@ impl Splits {
     }
 }
 
+impl Splits {
+    /// Whether the longer half of a value is there by itself.
+    fn may_be_in(&self, bytes: &[u8]) -> bool {
+        let mut is_there = false;
+        self.grams.search(bytes, &mut |_, range| {
+            let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
+            let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+            is_there |= !is_part(before) && !is_part(bytes.get(range.end));
+        });
+        is_there
+    }
+}
+
 impl Cut {
     fn evidence(&self, first: usize) -> Evidence {
         let is_long = first + self.rest.len() >= 12 && first.min(self.rest.len()) >= 4;
@@ -139,6 +163,7 @@ mod tests {
         let mut known = Splits::default();
         known.add(1, "490154203237518");
         known.add(2, "Ada Quillfeather");
+        known.seal();
         let cases: &[(&str, &[u32])] = &[
             ("tac=49015420&snr=3237518", &[1]),
             (r#"{"snr":"3237518","x":1,"tac":"49015420"}"#, &[1]),

@@ -3,6 +3,9 @@
 //! nothing is found.
 
 use crate::detect::encoding::{hex_byte, join_sextets, sextet};
+use crate::detect::layer::promise::{PREFIX_BYTES, begins_well, may_nest};
+use crate::detect::layer::tokens::{Token, Tokens};
+use crate::detect::obfuscation::{rot13, rot13_byte};
 
 /// Shorter runs hold nothing that is searched for in nested form.
 const MIN_CHARS: usize = 8;
@@ -10,33 +13,52 @@ const MIN_CHARS: usize = 8;
 /// A run of base58 takes time that grows with the square of its length.
 const MAX_BASE58_CHARS: usize = 512;
 
-/// Hands what every run of at least `min` characters stands for to `sink`, with the chain's word.
-pub(crate) fn runs(bytes: &[u8], min: usize, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
-    for run in split(bytes, min, |byte| sextet(*byte).is_some()) {
-        base64(run, sink);
-    }
-    wrapped(bytes, sink);
-    for run in split(bytes, min, u8::is_ascii_hexdigit) {
-        if run.len() % 2 == 0 {
-            give(sink, "hex", hex(run));
-        } else {
-            // An odd digit may belong to either end; it is kept, so that a part is not taken for all.
-            give(sink, "hex", hex(&[run, b"0"].concat()));
-            give(sink, "hex", hex(&[b"0", run].concat()));
+/// Hands what every run of at least `min` characters stands for to `sink`, with the chain's word, if it
+/// is worth a look: if it begins as texts and the like do, or `may_hold` something as it is.
+pub(crate) fn runs(
+    tokens: &Tokens<'_>,
+    min: usize,
+    may_hold: &dyn Fn(&[u8]) -> bool,
+    sink: &mut dyn FnMut(&'static str, Vec<u8>),
+) {
+    for token in tokens.list.iter().filter(|token| token.len() >= min) {
+        let run = tokens.text(token);
+        if token.is_mixed() {
+            base64(run, token.has_sign(), token.is_hex(), may_hold, sink);
+            turned(run, sink);
+        }
+        if token.has_digit() {
+            hex_runs(run, token, min, may_hold, sink);
         }
     }
-    separated_hex(bytes, sink);
-    for run in split(bytes, min, |byte| byte.is_ascii_alphanumeric()) {
-        if let Some(decoded) = base32(run) {
+    wrapped(tokens, sink);
+    if tokens.has_pairs {
+        separated_hex(tokens.bytes, sink);
+    }
+    for (word, run) in tokens.words(min) {
+        if word.is_of_one_case() && !word.is_digits() && base32_prefix(run).is_some_and(|it| begins_well(&it) || (run.len() >= MIN_NOISE_CHARS && word.has_digit()))
+            && let Some(decoded) = base32(run)
+            && is_worth(&decoded, may_hold)
+        {
             give(sink, "base32", decoded);
         }
         if run.len() <= MAX_BASE58_CHARS
-            && is_mixed(run)
-            && let Ok(decoded) = bs58::decode(run).into_vec()
+            && word.is_mixed()
+            && let Some(decoded) = base58(run)
+            && is_worth(&decoded, may_hold)
         {
             give(sink, "base58", decoded);
         }
     }
+}
+
+/// Fewer characters than this, decoded to noise, hold nothing.
+const MIN_NOISE_CHARS: usize = 8;
+
+fn is_worth(decoded: &[u8], may_hold: &dyn Fn(&[u8]) -> bool) -> bool {
+    begins_well(decoded.get(..PREFIX_BYTES.min(decoded.len())).unwrap_or_default())
+        || (decoded.len() >= 6 && may_hold(decoded))
+        || (decoded.len() >= 8 && may_nest(decoded))
 }
 
 fn give(sink: &mut dyn FnMut(&'static str, Vec<u8>), step: &'static str, decoded: Vec<u8>) {
@@ -49,22 +71,94 @@ fn hex(digits: &[u8]) -> Vec<u8> {
     digits.chunks_exact(2).filter_map(hex_byte).collect()
 }
 
-fn split(bytes: &[u8], min: usize, is_part: impl Fn(&u8) -> bool) -> impl Iterator<Item = &[u8]> {
-    bytes
-        .split(move |byte| !is_part(byte))
-        .filter(move |run| run.len() >= min)
+fn hex_runs(
+    run: &[u8],
+    token: &Token,
+    min: usize,
+    may_hold: &dyn Fn(&[u8]) -> bool,
+    sink: &mut dyn FnMut(&'static str, Vec<u8>),
+) {
+    let mut look = |run: &[u8]| {
+        if run.len() % 2 == 0 {
+            let decoded = hex(run);
+            if is_worth(&decoded, may_hold) {
+                give(sink, "hex", decoded);
+            }
+        } else {
+            // An odd digit may belong to either end; it is kept, so that a part is not taken for all.
+            for decoded in [hex(&[run, b"0"].concat()), hex(&[b"0", run].concat())] {
+                if is_worth(&decoded, may_hold) {
+                    give(sink, "hex", decoded);
+                }
+            }
+        }
+        let is_long = run.len() >= 2 * MIN_CHARS;
+        let last: Vec<u8> = run.iter().rev().take(2 * PREFIX_BYTES).copied().collect();
+        if is_long && begins_well(&hex(&last)) {
+            give(sink, "reversed", run.iter().rev().copied().collect());
+        }
+    };
+    if token.is_hex() {
+        look(run);
+    } else {
+        let is_other = |byte: &u8| !byte.is_ascii_hexdigit();
+        run.split(is_other).filter(|run| run.len() >= min).for_each(&mut look);
+    }
 }
 
-fn base64(run: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
-    let step = match run.iter().any(|byte| b"-_".contains(byte)) {
+fn decode(text: &[u8]) -> Vec<u8> {
+    join_sextets(text.iter().map_while(|byte| sextet(*byte)))
+}
+
+/// The first bytes that characters of base64 stand for.
+fn prefix(text: impl Iterator<Item = u8>) -> ([u8; PREFIX_BYTES], usize) {
+    let mut bytes = [0; PREFIX_BYTES];
+    let (mut bits, mut count, mut len) = (0u32, 0u32, 0);
+    for sextet in text.take(12).map_while(sextet) {
+        bits = bits << 6 | u32::from(sextet);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let [.., byte] = (bits >> count).to_be_bytes();
+            if let Some(to) = bytes.get_mut(len) {
+                *to = byte;
+                len += 1;
+            }
+        }
+    }
+    (bytes, len)
+}
+
+fn promises(text: impl Iterator<Item = u8>) -> bool {
+    let (bytes, len) = prefix(text);
+    begins_well(bytes.get(..len).unwrap_or_default())
+}
+
+fn base64(
+    run: &[u8],
+    has_sign: bool,
+    is_hex: bool,
+    may_hold: &dyn Fn(&[u8]) -> bool,
+    sink: &mut dyn FnMut(&'static str, Vec<u8>),
+) {
+    let step = match has_sign && run.iter().any(|byte| b"-_".contains(byte)) {
         true => "base64url",
         false => "base64",
     };
-    let decode = |text: &[u8]| join_sextets(text.iter().map_while(|byte| sextet(*byte)));
-    if !is_mixed(run) {
+    let mut look = |text: &[u8]| {
+        if promises(text.iter().copied()) {
+            give(sink, step, decode(text));
+        } else if text.len() >= MIN_NOISE_CHARS && !is_hex {
+            let decoded = decode(text);
+            if is_worth(&decoded, may_hold) {
+                give(sink, step, decoded);
+            }
+        }
+    };
+    look(run);
+    if !has_sign {
         return;
     }
-    give(sink, step, decode(run));
     // These may be characters of base64, or stand between it and something else.
     const MOST_CUTS: usize = 32;
     let cuts = run
@@ -76,27 +170,41 @@ fn base64(run: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
     for cut in cuts.iter().copied().chain([run.len()]) {
         let part = run.get(start..cut).unwrap_or_default();
         if part.len() >= MIN_CHARS && part.len() < run.len() {
-            give(sink, step, decode(part));
+            look(part);
         }
         let rest = run.get(start..).unwrap_or_default();
         if start > 0 && start % 4 != 0 && cut < run.len() && rest.len() >= MIN_CHARS {
-            give(sink, step, decode(rest));
+            look(rest);
         }
         start = cut + 1;
     }
 }
 
-/// Whether a run has two of capital letters, small letters and digits: what encodes anything does,
-/// what is a word or a number does not.
-fn is_mixed(run: &[u8]) -> bool {
-    let has = |is: fn(&u8) -> bool| usize::from(run.iter().any(is));
-    has(u8::is_ascii_uppercase) + has(u8::is_ascii_lowercase) + has(u8::is_ascii_digit) >= 2
+/// base64 that was reversed or put through ROT13, by what its first characters stand for.
+fn turned(run: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
+    if promises(run.iter().rev().copied()) {
+        give(sink, "reversed", run.iter().rev().copied().collect());
+    }
+    if promises(run.iter().copied().map(rot13_byte)) {
+        give(sink, "rot13", rot13(run));
+    }
+}
+
+/// Where a run is of base58, what it stands for.
+fn base58(run: &[u8]) -> Option<Vec<u8>> {
+    if run.iter().any(|byte| b"0OIl".contains(byte)) {
+        return None;
+    }
+    bs58::decode(run).into_vec().ok()
 }
 
 /// Lines of base64 of one length (RFC 2045, 6.8; RFC 7468), and a last one that may be shorter.
-fn wrapped(bytes: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
+fn wrapped(tokens: &Tokens<'_>, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
     const MIN_LINE: usize = 16;
-    if !bytes.contains(&b'\n') {
+    let bytes = tokens.bytes;
+    let ends_line = |token: &&Token| matches!(bytes.get(token.end), Some(b'\r' | b'\n'));
+    let mut lines = tokens.list.iter().filter(|token| token.len() >= MIN_LINE);
+    if !lines.any(|token| ends_line(&token) && token.is_mixed()) {
         return;
     }
     let is_base64 = |line: &[u8]| line.iter().all(|byte| sextet(*byte).is_some());
@@ -208,13 +316,14 @@ fn skip_word<'a>(bytes: &'a [u8], tail: &'a [u8]) -> &'a [u8] {
     }
 }
 
+/// The first bytes of a run of base32.
+fn base32_prefix(run: &[u8]) -> Option<Vec<u8>> {
+    const CHARS: usize = 8;
+    base32(run.get(..CHARS)?)
+}
+
 /// RFC 4648, 6, of one case, without its padding.
 fn base32(run: &[u8]) -> Option<Vec<u8>> {
-    let is_one_case =
-        !run.iter().any(u8::is_ascii_lowercase) || !run.iter().any(u8::is_ascii_uppercase);
-    if !is_one_case {
-        return None;
-    }
     let mut out = Vec::with_capacity(run.len() * 5 / 8);
     let (mut bits, mut count) = (0u32, 0u32);
     for byte in run {
@@ -235,39 +344,63 @@ fn base32(run: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Alphabets of base85: Adobe's (and btoa's), ZeroMQ's, RFC 1924's.
-const BASE85: [(&str, &[u8; 85]); 3] = [
+static BASE85: [(&str, [u8; 256]); 3] = [
     (
         "ascii85",
-        b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu",
+        values_of(b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu"),
     ),
     (
         "z85",
-        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+        values_of(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"),
     ),
     (
         "base85",
-        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+        values_of(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"),
     ),
 ];
 
 /// What a text that is base85 throughout stands for, in each alphabet that it is of.
-pub(crate) fn base85(text: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
+pub(crate) fn base85(
+    text: &[u8],
+    may_hold: &dyn Fn(&[u8]) -> bool,
+    sink: &mut dyn FnMut(&'static str, Vec<u8>),
+) {
+    // No word, number or address has these.
+    let is_rare = |byte: &u8| b"!#$%()*;<>?@^`{|}~[]".contains(byte);
     let text = text.trim_ascii();
+    let has_rare = text.len() >= MIN_NOISE_CHARS && text.iter().any(is_rare);
     let framed = text.strip_prefix(b"<~").unwrap_or(text);
     let framed = framed.strip_suffix(b"~>").unwrap_or(framed);
-    for (step, alphabet) in BASE85 {
-        let text = if step == "ascii85" { framed } else { text };
-        if let Some(decoded) = base85_in(text, alphabet, step == "ascii85") {
+    for (step, alphabet) in &BASE85 {
+        let text = if *step == "ascii85" { framed } else { text };
+        let first = text.get(..10.min(text.len())).unwrap_or_default();
+        let first = base85_in(first, alphabet, *step == "ascii85");
+        if first.is_some_and(|first| has_rare || begins_well(&first))
+            && let Some(decoded) = base85_in(text, alphabet, *step == "ascii85")
+            && is_worth(&decoded, may_hold)
+        {
             give(sink, step, decoded);
         }
     }
 }
 
-fn base85_in(text: &[u8], alphabet: &[u8; 85], has_short_zeros: bool) -> Option<Vec<u8>> {
-    let mut values = [None; 256];
-    for (value, byte) in (0u8..).zip(alphabet) {
-        *values.get_mut(usize::from(*byte))? = Some(value);
+/// The value of each byte in an alphabet; 255 for none.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated while compiling"
+)]
+const fn values_of(alphabet: &[u8; 85]) -> [u8; 256] {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 85 {
+        values[alphabet[value] as usize] = value as u8;
+        value += 1;
     }
+    values
+}
+
+fn base85_in(text: &[u8], values: &[u8; 256], has_short_zeros: bool) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 5 * 4);
     let mut group: Vec<u8> = Vec::with_capacity(5);
     for byte in text {
@@ -278,7 +411,7 @@ fn base85_in(text: &[u8], alphabet: &[u8; 85], has_short_zeros: bool) -> Option<
         if has_short_zeros && byte.is_ascii_whitespace() {
             continue;
         }
-        group.push((*values.get(usize::from(*byte))?)?);
+        group.push(*values.get(usize::from(*byte)).filter(|value| **value < 85)?);
         if group.len() == 5 {
             out.extend(base85_group(&group)?);
             group.clear();
@@ -306,10 +439,11 @@ mod tests {
 
     fn all(text: &str) -> Vec<(&'static str, Vec<u8>)> {
         let mut found = Vec::new();
-        runs(text.as_bytes(), MIN_CHARS, &mut |step, bytes| {
+        let tokens = Tokens::of(text.as_bytes());
+        runs(&tokens, MIN_CHARS, &|_| false, &mut |step, bytes| {
             found.push((step, bytes))
         });
-        base85(text.as_bytes(), &mut |step, bytes| {
+        base85(text.as_bytes(), &|_| false, &mut |step, bytes| {
             found.push((step, bytes))
         });
         found

@@ -1,5 +1,6 @@
 //! Compression, undone up to a limit: what is damaged or cut off is read as far as it goes.
 
+use crate::detect::layer::header::{may_be_brotli, may_be_deflate, may_be_lz4_block};
 use std::io::Read;
 
 /// A way to compress.
@@ -26,6 +27,19 @@ pub(crate) struct Expanded {
 }
 
 impl Compression {
+    /// Those without a mark of their own, which can only be tried.
+    pub(crate) const TRIED: [Self; 3] = [Self::Brotli, Self::Deflate, Self::Lz4Block];
+
+    /// Whether bytes may be it, at first sight: never `false` if they are.
+    pub(crate) fn may_be(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Brotli => may_be_brotli(bytes),
+            Self::Deflate => may_be_deflate(bytes),
+            Self::Lz4Block => may_be_lz4_block(bytes),
+            _ => Self::of(bytes) == Some(self),
+        }
+    }
+
     /// The chain's word.
     pub(crate) const fn name(self) -> &'static str {
         match self {

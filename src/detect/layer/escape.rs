@@ -4,32 +4,103 @@
 use crate::detect::encoding::hex_byte;
 use percent_encoding::percent_decode;
 
-/// Hands every text that escapes in some bytes stand for to `sink`, with the chain's word.
+/// Hands every text that escapes in some bytes stand for to `sink`, with the chain's word: of a longer
+/// text only the values that hold some, since the others are what they seem to be.
 pub(crate) fn escapes(bytes: &[u8], is_form: bool, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
-    if has_percent(bytes) || (is_form && bytes.contains(&b'+')) {
+    if is_form && bytes.contains(&b'+') {
         sink("percent", unpercent(bytes, is_form));
+    } else {
+        let is_border = |at: usize| bytes.get(at).is_some_and(|byte| b"\"'<>\r\n\t".contains(byte));
+        for region in regions(bytes, b'%', &is_percent, &is_border) {
+            sink("percent", unpercent(region, is_form));
+        }
     }
-    if bytes.contains(&b'\\')
-        && let Some(text) = unbackslash(bytes)
-    {
-        sink("json", text);
+    let is_quote = |at: usize| bytes.get(at) == Some(&b'"') && !is_escaped(bytes, at);
+    for region in regions(bytes, b'\\', &is_backslash, &is_quote) {
+        if let Some(text) = unbackslash(region) {
+            sink("json", text);
+        }
     }
-    if bytes.contains(&b'&')
-        && let Some(text) = unentity(bytes)
-    {
-        sink("html", text);
+    let is_border = |at: usize| bytes.get(at).is_some_and(|byte| b"\"<>\r\n".contains(byte));
+    for region in regions(bytes, b'&', &|rest| entity(rest).is_some(), &is_border) {
+        if let Some(text) = unentity(region) {
+            sink("html", text);
+        }
     }
-    if bytes.contains(&b'=')
+    if has_quoted_printable(bytes)
         && let Some(text) = unquote_printable(bytes)
     {
         sink("quoted-printable", text);
     }
 }
 
-fn has_percent(bytes: &[u8]) -> bool {
-    bytes
-        .windows(3)
-        .any(|it| matches!(it, [b'%', high, low] if hex_byte(&[*high, *low]).is_some()))
+/// The values that hold an escape, each from border to border, and its name before it.
+fn regions<'a>(
+    bytes: &'a [u8],
+    sign: u8,
+    is_escape: &dyn Fn(&[u8]) -> bool,
+    is_border: &dyn Fn(usize) -> bool,
+) -> Vec<&'a [u8]> {
+    let mut found = Vec::new();
+    let mut done = 0;
+    for at in memchr::memchr_iter(sign, bytes) {
+        if at < done || !bytes.get(at..).is_some_and(is_escape) {
+            continue;
+        }
+        let start = (done..at).rev().find(|at| is_border(*at)).map_or(done, |at| at + 1);
+        let end = (at..bytes.len()).find(|at| is_border(*at)).unwrap_or(bytes.len());
+        let start = start - name_len(bytes.get(done..start).unwrap_or_default());
+        found.extend(bytes.get(start..end));
+        done = end;
+    }
+    found
+}
+
+/// The length of a name in JSON that ends where a value begins, with what is between.
+fn name_len(before: &[u8]) -> usize {
+    let Some(front) = before.strip_suffix(b"\"") else {
+        return 0;
+    };
+    let Some(front) = front.trim_ascii_end().strip_suffix(b":") else {
+        return 0;
+    };
+    let Some(front) = front.trim_ascii_end().strip_suffix(b"\"") else {
+        return 0;
+    };
+    let quote = front.iter().rposition(|byte| *byte == b'"');
+    quote.map_or(0, |quote| before.len() - quote)
+}
+
+/// Whether an odd number of backslashes stands before a place.
+fn is_escaped(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default();
+    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+fn is_percent(rest: &[u8]) -> bool {
+    matches!(rest, [_, high, low, ..] if hex_byte(&[*high, *low]).is_some())
+}
+
+fn is_backslash(rest: &[u8]) -> bool {
+    utf16_unit(rest).is_some() || rest.get(1..).is_some_and(|tail| simple_escape(tail).is_some())
+}
+
+/// The character that a reference at the front stands for, and its length.
+fn entity(rest: &[u8]) -> Option<(char, usize)> {
+    const LONGEST: usize = 12;
+    let name = rest.get(1..)?;
+    let len = name.iter().take(LONGEST).position(|byte| *byte == b';')?;
+    Some((reference(name.get(..len)?)?, len + 2))
+}
+
+fn has_quoted_printable(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'=', bytes).any(|at| match bytes.get(at + 1..) {
+        Some([b'\n', ..] | [b'\r', b'\n', ..]) => true,
+        Some([high, low, ..]) => {
+            hex_byte(&[*high, *low]).is_some() && !is_assignment(bytes, at)
+        }
+        _ => false,
+    })
 }
 
 fn unpercent(bytes: &[u8], is_form: bool) -> Vec<u8> {
@@ -120,22 +191,18 @@ fn flush(units: &mut Vec<u16>, out: &mut Vec<u8>) {
 
 /// Undoes character references of HTML and XML; `None` if there are none.
 fn unentity(bytes: &[u8]) -> Option<Vec<u8>> {
-    const LONGEST: usize = 12;
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     let mut has_any = false;
     while let [first, tail @ ..] = rest {
-        let end = (*first == b'&')
-            .then(|| tail.iter().take(LONGEST).position(|byte| *byte == b';'))
-            .flatten();
-        let character = end.and_then(|end| reference(tail.get(..end)?));
-        match (character, end) {
-            (Some(character), Some(end)) => {
+        let character = (*first == b'&').then(|| entity(rest)).flatten();
+        match character {
+            Some((character, len)) => {
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = tail.get(end + 1..).unwrap_or_default();
+                rest = rest.get(len..).unwrap_or_default();
                 has_any = true;
             }
-            _ => {
+            None => {
                 out.push(*first);
                 rest = tail;
             }

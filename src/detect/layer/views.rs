@@ -2,18 +2,20 @@
 //! budget. What is surely a layer, by its form, is told from what is only tried.
 
 use crate::detect::layer::base::{base85, runs};
+use crate::detect::layer::promise::may_be_xored;
+use crate::detect::layer::tokens::Tokens;
 use crate::detect::layer::budget::{Budget, Limit};
 use crate::detect::layer::compression::Compression;
 use crate::detect::layer::escape::escapes;
 use crate::detect::layer::structure::leaves;
 use crate::detect::layer::units::{is_text, units};
-use crate::detect::obfuscation::{likely_keys, reversed, rot13};
+use crate::detect::obfuscation::likely_keys;
 use std::borrow::Cow;
 
 /// One layer to look into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer<'a> {
-    pub(crate) bytes: &'a [u8],
+    pub(crate) tokens: &'a Tokens<'a>,
     /// In a form a plus stands for a space.
     pub(crate) is_form: bool,
     /// What hid it already, none of which is tried twice.
@@ -29,9 +31,9 @@ const MAX_TRIALS: usize = 2;
 
 impl<'a> Layer<'a> {
     /// A layer under which nothing was undone yet.
-    pub(crate) fn new(bytes: &'a [u8], is_form: bool) -> Self {
+    pub(crate) fn new(tokens: &'a Tokens<'a>, is_form: bool) -> Self {
         Self {
-            bytes,
+            tokens,
             is_form,
             hidden_by: Hidden::default(),
             is_nested: false,
@@ -42,9 +44,9 @@ impl<'a> Layer<'a> {
 
 impl View {
     /// The layer that it is.
-    pub(crate) fn layer(&self) -> Layer<'_> {
+    pub(crate) fn layer<'a>(&self, tokens: &'a Tokens<'a>) -> Layer<'a> {
         Layer {
-            bytes: &self.bytes,
+            tokens,
             is_form: true,
             hidden_by: self.hidden_by,
             is_nested: true,
@@ -115,16 +117,25 @@ fn of_decoded(decoded: &[u8]) -> Sureness {
 type Sink<'s> = &'s mut dyn FnMut(View, &mut Budget);
 type Give<'s> = &'s mut dyn FnMut(Cow<'static, str>, Vec<u8>, Sureness, &mut Budget);
 
-/// Hands everything that a layer holds one layer down to `sink`.
-pub(crate) fn views(layer: Layer<'_>, budget: &mut Budget, sink: Sink<'_>) {
+/// Hands everything that a layer holds one layer down to `sink`; of noise only what `may_hold`
+/// something as it is, or has a layer of its own.
+pub(crate) fn views(
+    layer: Layer<'_>,
+    may_hold: &dyn Fn(&[u8]) -> bool,
+    budget: &mut Budget,
+    sink: Sink<'_>,
+) {
     const MIN_BYTES: usize = 8;
     const MIN_NOISE_RUN: usize = 16;
-    let bytes = layer.bytes;
+    let bytes = layer.tokens.bytes;
     if bytes.len() < MIN_BYTES {
         return;
     }
     let mut give =
         |step: Cow<'static, str>, bytes: Vec<u8>, sureness: Sureness, budget: &mut Budget| {
+            let mut hidden_by = layer.hidden_by;
+            hidden_by.reversed |= step == "reversed";
+            hidden_by.rotated |= step == "rot13";
             let trials = match sureness {
                 Sureness::Proven => Some(MAX_TRIALS),
                 Sureness::Formal => Some(layer.trials),
@@ -138,14 +149,14 @@ pub(crate) fn views(layer: Layer<'_>, budget: &mut Budget, sink: Sink<'_>) {
                 let view = View {
                     steps: vec![step],
                     bytes,
-                    hidden_by: layer.hidden_by,
+                    hidden_by,
                     is_sure,
                     trials,
                 };
                 sink(view, budget);
             }
         };
-    let is_binary = !is_text(bytes);
+    let is_binary = !layer.tokens.is_text;
     let is_noise = is_binary && layer.is_nested;
     if !is_noise {
         escapes(bytes, layer.is_form, &mut |step, text| {
@@ -153,9 +164,16 @@ pub(crate) fn views(layer: Layer<'_>, budget: &mut Budget, sink: Sink<'_>) {
         });
     }
     let min_run = if is_noise { MIN_NOISE_RUN } else { MIN_BYTES };
-    runs(bytes, min_run, &mut |step, decoded| {
-        let sureness = of_decoded(&decoded);
-        give(step.into(), decoded, sureness, budget);
+    let by = layer.hidden_by;
+    runs(layer.tokens, min_run, may_hold, &mut |step, decoded| {
+        let is_again = (step == "reversed" && by.reversed) || (step == "rot13" && by.rotated);
+        if !is_again {
+            let sureness = match step {
+                "reversed" | "rot13" => Sureness::Tried,
+                _ => of_decoded(&decoded),
+            };
+            give(step.into(), decoded, sureness, budget);
+        }
     });
     if is_binary {
         compressed(bytes, layer.trials, budget, &mut give);
@@ -167,7 +185,7 @@ pub(crate) fn views(layer: Layer<'_>, budget: &mut Budget, sink: Sink<'_>) {
         }
     }
     if layer.trials > 0 {
-        hidden(layer, is_binary, budget, sink);
+        hidden(layer, may_hold, budget, sink);
     }
 }
 
@@ -210,11 +228,10 @@ fn compressed(bytes: &[u8], trials: usize, budget: &mut Budget, give: Give<'_>) 
     if places > 0 || trials == 0 || !(MIN_TRIED_BYTES..=MAX_TRIED_BYTES).contains(&bytes.len()) {
         return;
     }
-    for kind in [
-        Compression::Brotli,
-        Compression::Deflate,
-        Compression::Lz4Block,
-    ] {
+    for kind in Compression::TRIED {
+        if !kind.may_be(bytes) {
+            continue;
+        }
         let expanded = kind.expand(bytes, budget.room(false));
         let is_it = expanded.is_whole || (expanded.bytes.len() >= 32 && is_text(&expanded.bytes));
         if is_it && !expanded.bytes.is_empty() {
@@ -231,6 +248,9 @@ fn compressed(bytes: &[u8], trials: usize, budget: &mut Budget, give: Give<'_>) 
 /// UTF-16 of mostly ASCII, by its zeros.
 fn utf16(bytes: &[u8]) -> Option<(&'static str, String)> {
     const MIN_BYTES: usize = 12;
+    if bytes.iter().filter(|byte| **byte == 0).count() * 3 < bytes.len() {
+        return None;
+    }
     let zeros = |parity: usize| {
         let own = bytes.iter().skip(parity).step_by(2);
         own.filter(|byte| **byte == 0).count()
@@ -253,41 +273,37 @@ fn utf16(bytes: &[u8]) -> Option<(&'static str, String)> {
     Some((step, text.collect()))
 }
 
-/// What each unit of a layer hides: base85, reversed, ROT13, XOR.
-fn hidden(layer: Layer<'_>, is_binary: bool, budget: &mut Budget, sink: Sink<'_>) {
-    const SMALL_BYTES: usize = 8 * 1024;
-    const MAX_VALUE_BYTES: usize = 512;
-    let bytes = layer.bytes;
-    let is_small = bytes.len() <= SMALL_BYTES;
+/// What each unit of a layer hides: base85, XOR.
+fn hidden(
+    layer: Layer<'_>,
+    may_hold: &dyn Fn(&[u8]) -> bool,
+    budget: &mut Budget,
+    sink: Sink<'_>,
+) {
+    const MAX_BINARY_BYTES: usize = 8 * 1024;
+    let bytes = layer.tokens.bytes;
+    let is_binary = !layer.tokens.is_text;
     let found = match is_binary {
-        true if is_small => vec![bytes],
+        true if bytes.len() <= MAX_BINARY_BYTES => vec![bytes],
         true => Vec::new(),
         false => units(bytes),
     };
     for unit in found {
-        let has_space = unit.iter().any(u8::is_ascii_whitespace);
-        if !is_small && (has_space || unit.len() > MAX_VALUE_BYTES) {
-            continue;
-        }
         let (unit, escape) = unescaped(unit);
-        hidden_unit(
-            &unit,
-            is_binary,
-            layer.hidden_by,
-            &mut |step, bytes, hidden_by| {
-                if budget.spend(bytes.len(), false) {
-                    let escape = escape.map(Cow::Borrowed);
-                    let view = View {
-                        steps: escape.into_iter().chain([step]).collect(),
-                        bytes,
-                        hidden_by,
-                        is_sure: false,
-                        trials: layer.trials.saturating_sub(1),
-                    };
-                    sink(view, budget);
-                }
-            },
-        );
+        let by = layer.hidden_by;
+        hidden_unit(&unit, is_binary, by, may_hold, &mut |step, bytes, hidden_by| {
+            if budget.spend(bytes.len(), false) {
+                let escape = escape.map(Cow::Borrowed);
+                let view = View {
+                    steps: escape.into_iter().chain([step]).collect(),
+                    bytes,
+                    hidden_by,
+                    is_sure: false,
+                    trials: layer.trials.saturating_sub(1),
+                };
+                sink(view, budget);
+            }
+        });
     }
 }
 
@@ -295,33 +311,33 @@ fn hidden_unit(
     unit: &[u8],
     is_binary: bool,
     by: Hidden,
+    may_hold: &dyn Fn(&[u8]) -> bool,
     give: &mut dyn FnMut(Cow<'static, str>, Vec<u8>, Hidden),
 ) {
     const MOST_KEYS: usize = 4;
     if !is_binary {
-        base85(unit, &mut |step, decoded| give(step.into(), decoded, by));
+        base85(unit, may_hold, &mut |step, decoded| {
+            give(step.into(), decoded, by);
+        });
     }
-    if !by.reversed {
-        let reversed_by = Hidden {
-            reversed: true,
-            ..by
-        };
-        give("reversed".into(), reversed(unit), reversed_by);
-    }
-    if !by.rotated && !is_binary && unit.iter().any(u8::is_ascii_alphabetic) {
-        let rotated_by = Hidden {
-            rotated: true,
-            ..by
-        };
-        give("rot13".into(), rot13(unit), rotated_by);
-    }
-    if !by.xored {
+    let may_be_xored = match is_binary {
+        true => may_be_xored(unit),
+        false => is_odd(unit),
+    };
+    if !by.xored && may_be_xored {
         let xored_by = Hidden { xored: true, ..by };
         for key in likely_keys(unit, !is_binary, MOST_KEYS) {
             let bytes = unit.iter().map(|byte| byte ^ key).collect();
             give(format!("xor[{key:02x}]").into(), bytes, xored_by);
         }
     }
+}
+
+/// Whether a text is made up as no value is that was meant to be read: a quarter of it is signs.
+fn is_odd(unit: &[u8]) -> bool {
+    const MAX_BYTES: usize = 512;
+    let is_sign = |byte: &&u8| !byte.is_ascii_alphanumeric() && !b" -_./:,%+=".contains(*byte);
+    unit.len() <= MAX_BYTES && unit.iter().filter(is_sign).count() * 4 >= unit.len()
 }
 
 /// A unit with the escapes of JSON undone, if it has any.
@@ -348,7 +364,8 @@ mod tests {
     fn all(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut found = Vec::new();
         views(
-            Layer::new(bytes, false),
+            Layer::new(&Tokens::of(bytes), false),
+            &|_| true,
             &mut Budget::for_len(bytes.len()),
             &mut |view, _| {
                 found.push((view.steps.join(" "), view.bytes));
