@@ -21,9 +21,17 @@ pub(crate) const DATA: [(&str, DatumKind, &str); 14] = [
     ("email-1", DatumKind::Email, "quillfeather.42@example.org"),
     ("mac-1", DatumKind::Mac, "00:00:5e:00:53:2a"),
     ("android_id-1", DatumKind::AndroidId, "f3a9c1d27b604e58"),
-    ("advertising-1", DatumKind::Uuid, "38400000-8cf0-41bd-b23e-10b96e40000d"),
+    (
+        "advertising-1",
+        DatumKind::Uuid,
+        "38400000-8cf0-41bd-b23e-10b96e40000d",
+    ),
     ("serial-1", DatumKind::Serial, "HM2014AB817"),
-    ("message-1.text", DatumKind::Text, "the heron waits at Tollhaven until dusk"),
+    (
+        "message-1.text",
+        DatumKind::Text,
+        "the heron waits at Tollhaven until dusk",
+    ),
     ("location-1", DatumKind::Location, "51.477928,-0.001545"),
     ("account-1", DatumKind::Account, "quillfeather42"),
 ];
@@ -44,7 +52,10 @@ pub(crate) fn persona() -> Persona {
 
 /// A server's name.
 pub(crate) fn host(number: u32) -> String {
-    format!("{}{number}.svc.example.net", ["api", "cdn", "img", "log"][number as usize % 4])
+    format!(
+        "{}{number}.svc.example.net",
+        ["api", "cdn", "img", "log"][number as usize % 4]
+    )
 }
 
 /// One body and how it is coded.
@@ -116,7 +127,10 @@ impl Bodies {
             random.random_range(1_600_000_000_000..1_700_000_000_000u64),
             hex(random, 16),
         );
-        let upload = self.uploads.choose(random).filter(|_| random.random_range(0..3) == 0);
+        let upload = self
+            .uploads
+            .choose(random)
+            .filter(|_| random.random_range(0..3) == 0);
         let mut request = format!(
             "{} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Dalvik/2.1.0 (Linux; U; Android 14; Pixel 7 Build/UQ1A.240205.002)\r\nAccept: */*\r\nAccept-Encoding: gzip, br\r\nAccept-Language: en-GB,en;q=0.9\r\nCookie: sid={}; theme=dark; _ga=GA1.2.{}.{}\r\n",
             if upload.is_some() { "POST" } else { "GET" },
@@ -163,13 +177,19 @@ pub(crate) fn planted(number: u64, host: &str) -> (Vec<u8>, Vec<u8>) {
     let json = format!("{{\"device\":{{\"k\":\"{value}\",\"n\":{number}}}}}");
     let head = format!("HTTP/1.1\r\nHost: {host}\r\n");
     let post = |extra: &str, body: &[u8]| {
-        let head = format!("POST /collect {head}{extra}Content-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /collect {head}{extra}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
         [head.as_bytes(), body].concat()
     };
     let request = match number / 400 % 5 {
         0 => format!("GET /u?v={} {head}\r\n", HEXLOWER.encode(value.as_bytes())).into_bytes(),
         1 => post("Content-Encoding: gzip\r\n", &gzip(json.as_bytes())),
-        2 => post("", format!("d={}", BASE64.encode(json.as_bytes())).as_bytes()),
+        2 => post(
+            "",
+            format!("d={}", BASE64.encode(json.as_bytes())).as_bytes(),
+        ),
         3 => post("", json.as_bytes()),
         _ => post("", &gzip(json.as_bytes())),
     };
@@ -206,19 +226,65 @@ fn sentence(random: &mut ChaCha8Rng, count: usize) -> String {
 fn value(random: &mut ChaCha8Rng, out: &mut String) {
     match random.random_range(0..24u32) {
         0..4 => write!(out, "{}", random.random_range(0..100_000u32)),
-        4 => write!(out, "{}", random.random_range(1_600_000_000_000..1_700_000_000_000u64)),
+        4 => write!(
+            out,
+            "{}",
+            random.random_range(1_600_000_000_000..1_700_000_000_000u64)
+        ),
         5 => write!(out, "{:.6}", random.random_range(-180.0..180.0f64)),
         6 => write!(out, "true"),
         7 => write!(out, "null"),
         8 => write!(out, "\"{}\"", hex(random, 12)),
-        9 => write!(out, "\"2023-11-{:02}T{:02}:14:07.{:03}Z\"", random.random_range(1..30u32), random.random_range(0..24u32), random.random_range(0..999u32)),
-        10 => write!(out, "\"https:\\/\\/{}\\/{}\\/{}.jpg?w={}&h={}\"", host(random.random_range(0..400)), word(random), hex(random, 8), 640, 480),
-        11 => write!(out, "\"https://{}/{}/{}_{}.webp\"", host(random.random_range(0..400)), word(random), word(random), random.random_range(1000..9999u32)),
-        12 if random.random_range(0..8u32) == 0 => write!(out, "\"{}\"", BASE64.encode(&random.random::<[u8; 32]>().repeat(1))),
-        12 => write!(out, "\"caf\\u00e9 {} \\\"{}\\\"\"", word(random), word(random)),
-        13 => write!(out, "\"{}-{}-{}\"", hex(random, 4), hex(random, 2), hex(random, 6)),
-        14..20 => { let count = random.random_range(1..3); write!(out, "\"{}\"", sentence(random, count)) }
-        _ => { let count = random.random_range(4..20); write!(out, "\"{}\"", sentence(random, count)) }
+        9 => write!(
+            out,
+            "\"2023-11-{:02}T{:02}:14:07.{:03}Z\"",
+            random.random_range(1..30u32),
+            random.random_range(0..24u32),
+            random.random_range(0..999u32)
+        ),
+        10 => write!(
+            out,
+            "\"https:\\/\\/{}\\/{}\\/{}.jpg?w={}&h={}\"",
+            host(random.random_range(0..400)),
+            word(random),
+            hex(random, 8),
+            640,
+            480
+        ),
+        11 => write!(
+            out,
+            "\"https://{}/{}/{}_{}.webp\"",
+            host(random.random_range(0..400)),
+            word(random),
+            word(random),
+            random.random_range(1000..9999u32)
+        ),
+        12 if random.random_range(0..8u32) == 0 => write!(
+            out,
+            "\"{}\"",
+            BASE64.encode(&random.random::<[u8; 32]>().repeat(1))
+        ),
+        12 => write!(
+            out,
+            "\"caf\\u00e9 {} \\\"{}\\\"\"",
+            word(random),
+            word(random)
+        ),
+        13 => write!(
+            out,
+            "\"{}-{}-{}\"",
+            hex(random, 4),
+            hex(random, 2),
+            hex(random, 6)
+        ),
+        14..20 => {
+            let count = random.random_range(1..3);
+            write!(out, "\"{}\"", sentence(random, count))
+        }
+        _ => {
+            let count = random.random_range(4..20);
+            write!(out, "\"{}\"", sentence(random, count))
+        }
     }
     .unwrap();
 }
@@ -235,7 +301,12 @@ fn json(random: &mut ChaCha8Rng, len: usize) -> Vec<u8> {
             match random.random_range(0..3u32) {
                 0 => write!(out, "\"{first}\":"),
                 1 => write!(out, "\"{first}_{second}\":"),
-                _ => write!(out, "\"{first}{}{}\":", second[..1].to_uppercase(), &second[1..]),
+                _ => write!(
+                    out,
+                    "\"{first}{}{}\":",
+                    second[..1].to_uppercase(),
+                    &second[1..]
+                ),
             }
             .unwrap();
             value(random, &mut out);
@@ -248,7 +319,8 @@ fn json(random: &mut ChaCha8Rng, len: usize) -> Vec<u8> {
 }
 
 fn html(random: &mut ChaCha8Rng, len: usize) -> Vec<u8> {
-    let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><title>x</title></head><body>\n");
+    let mut out =
+        String::from("<!DOCTYPE html>\n<html lang=\"en\"><head><title>x</title></head><body>\n");
     while out.len() < len {
         let count = random.random_range(5..40);
         writeln!(
@@ -290,8 +362,13 @@ fn form(random: &mut ChaCha8Rng, len: usize) -> Vec<u8> {
         write!(
             out,
             "&{}={}&{}={}%3A%2F%2F{}&{}={}",
-            word(random), random.random_range(0..100_000u32), word(random), "https", host(random.random_range(0..400)),
-            word(random), sentence(random, count).replace(' ', "+"),
+            word(random),
+            random.random_range(0..100_000u32),
+            word(random),
+            "https",
+            host(random.random_range(0..400)),
+            word(random),
+            sentence(random, count).replace(' ', "+"),
         )
         .unwrap();
     }
@@ -313,7 +390,10 @@ fn protobuf(random: &mut ChaCha8Rng, len: usize) -> Vec<u8> {
         match random.random_range(0..4u32) {
             0 => {
                 varint(&mut out, number << 3);
-                varint(&mut out, random.random::<u64>() >> random.random_range(1..63u32));
+                varint(
+                    &mut out,
+                    random.random::<u64>() >> random.random_range(1..63u32),
+                );
             }
             1 => {
                 varint(&mut out, number << 3 | 1);

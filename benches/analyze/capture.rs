@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// Connections that are open side by side.
 const OPEN: usize = 300;
 
+/// Those of them that send much.
+const BUSY: usize = 24;
+
 /// Payload of a full segment.
 const SEGMENT: usize = 1448;
 
@@ -66,7 +69,12 @@ pub(crate) fn make(path: &Path, size: u64, seed: u64) {
     maker.header();
     let mut flows: Vec<Flow> = (0..OPEN).map(|_| maker.open()).collect();
     while maker.written < size {
-        let at = maker.random.random_range(0..flows.len());
+        // Most connections are idle at any moment.
+        let busy = match maker.random.random_range(0..20u32) {
+            0 => 0..flows.len(),
+            _ => 0..BUSY,
+        };
+        let at = maker.random.random_range(busy);
         if !maker.step(&mut flows[at]) {
             maker.close(&flows[at]);
             flows[at] = maker.open();
@@ -283,7 +291,8 @@ impl Maker {
         ]
         .concat();
         let server = [&[2, 0][..], &len(server.len()), &server].concat();
-        let record = |kind: u8, bytes: &[u8]| [&[kind, 3, 3][..], &len(bytes.len()), bytes].concat();
+        let record =
+            |kind: u8, bytes: &[u8]| [&[kind, 3, 3][..], &len(bytes.len()), bytes].concat();
         let mut messages = VecDeque::from([
             Message {
                 from_client: true,

@@ -23,8 +23,15 @@ pub(crate) fn run(how: &str, path: &Path) {
         _ => panic!("{how}"),
     };
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    println!("{told}; {:.2} s, user {:.2} s; {peak}", started.elapsed().as_secs_f64(), user());
+    let peak = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap();
+    println!(
+        "{told}; {:.2} s, user {:.2} s; {peak}",
+        started.elapsed().as_secs_f64(),
+        user()
+    );
 }
 
 /// Seconds of this process in user mode.

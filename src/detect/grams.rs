@@ -86,7 +86,11 @@ impl Grams {
 
     /// Hands each pattern that is in some bytes to `sink`, by its number, with its place.
     pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(u32, Range<usize>)) {
-        for class in self.classes.iter().filter(|class| !class.entries.is_empty()) {
+        for class in self
+            .classes
+            .iter()
+            .filter(|class| !class.entries.is_empty())
+        {
             class.search(bytes, |window| window | FOLD, &mut |entry, at| {
                 self.verify(bytes, entry, at, sink);
             });
@@ -217,7 +221,10 @@ fn best_offset(pattern: &[u8], len: usize, stride: usize) -> usize {
     const FARTHEST: usize = 64;
     let last = pattern.len().saturating_sub(len + stride - 1).min(FARTHEST);
     let distinct = |gram: &[u8]| {
-        let is_first = |at: usize| gram.get(at).is_some_and(|it| !gram.iter().take(at).any(|own| own == it));
+        let is_first = |at: usize| {
+            gram.get(at)
+                .is_some_and(|it| !gram.iter().take(at).any(|own| own == it))
+        };
         (0..gram.len()).filter(|at| is_first(*at)).count()
     };
     let worst = |from: usize| {
@@ -225,7 +232,10 @@ fn best_offset(pattern: &[u8], len: usize, stride: usize) -> usize {
         grams.map(distinct).min()
     };
     // The first of the best: later ones are less often whole in what was cut off.
-    (0..=last).rev().max_by_key(|from| worst(*from)).unwrap_or(0)
+    (0..=last)
+        .rev()
+        .max_by_key(|from| worst(*from))
+        .unwrap_or(0)
 }
 
 /// Up to eight bytes as a number, the first the lowest.

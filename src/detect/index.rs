@@ -95,7 +95,12 @@ impl Index {
         index.salt(persona);
         index.fingerprints.seal();
         index.obfuscate();
-        index.grams = Grams::new(index.patterns.iter().map(|pattern| pattern.bytes.as_slice()));
+        index.grams = Grams::new(
+            index
+                .patterns
+                .iter()
+                .map(|pattern| pattern.bytes.as_slice()),
+        );
         let lengths = index.patterns.iter().map(|pattern| pattern.bytes.len());
         // The longest digest is 64 bytes, 128 as hex.
         index.longest = lengths.max().unwrap_or(0).max(128);

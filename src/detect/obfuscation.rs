@@ -52,7 +52,7 @@ impl Differences {
             let last = text.len() - MIN_BYTES;
             let keys = |from: usize| {
                 let grams = text.windows(LEN + 1).skip(from).take(STRIDE);
-                grams.map(|gram| differences(gram))
+                grams.map(differences)
             };
             // Where neighbours are the least alike: runs of one byte are everywhere.
             let zeros = |key: u64| key.to_le_bytes().iter().filter(|byte| **byte == 0).count();

@@ -74,7 +74,11 @@ impl Splits {
     }
 
     fn insert(&mut self, text: u32, first: &[u8], rest: &[u8], is_words: bool) {
-        let longer = if first.len() > rest.len() { first } else { rest };
+        let longer = if first.len() > rest.len() {
+            first
+        } else {
+            rest
+        };
         self.longer.insert(longer.to_vec());
         let cuts = self.by_first.entry(first.to_vec()).or_default();
         cuts.push(Cut {

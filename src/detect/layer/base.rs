@@ -36,7 +36,11 @@ pub(crate) fn runs(
         separated_hex(tokens.bytes, sink);
     }
     for (word, run) in tokens.words(min) {
-        if word.is_of_one_case() && !word.is_digits() && base32_prefix(run).is_some_and(|it| begins_well(&it) || (run.len() >= MIN_NOISE_CHARS && word.has_digit()))
+        if word.is_of_one_case()
+            && !word.is_digits()
+            && base32_prefix(run).is_some_and(|it| {
+                begins_well(&it) || (run.len() >= MIN_NOISE_CHARS && word.has_digit())
+            })
             && let Some(decoded) = base32(run)
             && is_worth(&decoded, may_hold)
         {
@@ -56,8 +60,11 @@ pub(crate) fn runs(
 const MIN_NOISE_CHARS: usize = 8;
 
 fn is_worth(decoded: &[u8], may_hold: &dyn Fn(&[u8]) -> bool) -> bool {
-    begins_well(decoded.get(..PREFIX_BYTES.min(decoded.len())).unwrap_or_default())
-        || (decoded.len() >= 6 && may_hold(decoded))
+    begins_well(
+        decoded
+            .get(..PREFIX_BYTES.min(decoded.len()))
+            .unwrap_or_default(),
+    ) || (decoded.len() >= 6 && may_hold(decoded))
         || (decoded.len() >= 8 && may_nest(decoded))
 }
 
@@ -79,7 +86,7 @@ fn hex_runs(
     sink: &mut dyn FnMut(&'static str, Vec<u8>),
 ) {
     let mut look = |run: &[u8]| {
-        if run.len() % 2 == 0 {
+        if run.len().is_multiple_of(2) {
             let decoded = hex(run);
             if is_worth(&decoded, may_hold) {
                 give(sink, "hex", decoded);
@@ -102,7 +109,9 @@ fn hex_runs(
         look(run);
     } else {
         let is_other = |byte: &u8| !byte.is_ascii_hexdigit();
-        run.split(is_other).filter(|run| run.len() >= min).for_each(&mut look);
+        run.split(is_other)
+            .filter(|run| run.len() >= min)
+            .for_each(&mut look);
     }
 }
 
@@ -411,7 +420,11 @@ fn base85_in(text: &[u8], values: &[u8; 256], has_short_zeros: bool) -> Option<V
         if has_short_zeros && byte.is_ascii_whitespace() {
             continue;
         }
-        group.push(*values.get(usize::from(*byte)).filter(|value| **value < 85)?);
+        group.push(
+            *values
+                .get(usize::from(*byte))
+                .filter(|value| **value < 85)?,
+        );
         if group.len() == 5 {
             out.extend(base85_group(&group)?);
             group.clear();

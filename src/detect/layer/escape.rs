@@ -10,7 +10,11 @@ pub(crate) fn escapes(bytes: &[u8], is_form: bool, sink: &mut dyn FnMut(&'static
     if is_form && bytes.contains(&b'+') {
         sink("percent", unpercent(bytes, is_form));
     } else {
-        let is_border = |at: usize| bytes.get(at).is_some_and(|byte| b"\"'<>\r\n\t".contains(byte));
+        let is_border = |at: usize| {
+            bytes
+                .get(at)
+                .is_some_and(|byte| b"\"'<>\r\n\t".contains(byte))
+        };
         for region in regions(bytes, b'%', &is_percent, &is_border) {
             sink("percent", unpercent(region, is_form));
         }
@@ -47,8 +51,13 @@ fn regions<'a>(
         if at < done || !bytes.get(at..).is_some_and(is_escape) {
             continue;
         }
-        let start = (done..at).rev().find(|at| is_border(*at)).map_or(done, |at| at + 1);
-        let end = (at..bytes.len()).find(|at| is_border(*at)).unwrap_or(bytes.len());
+        let start = (done..at)
+            .rev()
+            .find(|at| is_border(*at))
+            .map_or(done, |at| at + 1);
+        let end = (at..bytes.len())
+            .find(|at| is_border(*at))
+            .unwrap_or(bytes.len());
         let start = start - name_len(bytes.get(done..start).unwrap_or_default());
         found.extend(bytes.get(start..end));
         done = end;
@@ -74,7 +83,13 @@ fn name_len(before: &[u8]) -> usize {
 /// Whether an odd number of backslashes stands before a place.
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(..at).unwrap_or_default();
-    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+    before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'\\')
+        .count()
+        % 2
+        == 1
 }
 
 fn is_percent(rest: &[u8]) -> bool {
@@ -82,7 +97,10 @@ fn is_percent(rest: &[u8]) -> bool {
 }
 
 fn is_backslash(rest: &[u8]) -> bool {
-    utf16_unit(rest).is_some() || rest.get(1..).is_some_and(|tail| simple_escape(tail).is_some())
+    utf16_unit(rest).is_some()
+        || rest
+            .get(1..)
+            .is_some_and(|tail| simple_escape(tail).is_some())
 }
 
 /// The character that a reference at the front stands for, and its length.
@@ -96,9 +114,7 @@ fn entity(rest: &[u8]) -> Option<(char, usize)> {
 fn has_quoted_printable(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'=', bytes).any(|at| match bytes.get(at + 1..) {
         Some([b'\n', ..] | [b'\r', b'\n', ..]) => true,
-        Some([high, low, ..]) => {
-            hex_byte(&[*high, *low]).is_some() && !is_assignment(bytes, at)
-        }
+        Some([high, low, ..]) => hex_byte(&[*high, *low]).is_some() && !is_assignment(bytes, at),
         _ => false,
     })
 }

@@ -32,15 +32,19 @@ pub(crate) fn may_nest(bytes: &[u8]) -> bool {
         b"bplist0",
     ];
     const MIN_RUN: usize = 16;
-    let has_magic = bytes
-        .windows(3)
-        .enumerate()
-        .any(|(at, three)| MAGICS.iter().any(|magic| magic.starts_with(three) && bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))));
+    let has_magic = bytes.windows(3).enumerate().any(|(at, three)| {
+        MAGICS.iter().any(|magic| {
+            magic.starts_with(three) && bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
+        })
+    });
     let has_run = bytes
         .split(|byte| !byte.is_ascii_graphic())
         .any(|run| run.len() >= MIN_RUN);
-    begins_well(bytes.get(..PREFIX_BYTES.min(bytes.len())).unwrap_or_default())
-        || has_magic
+    begins_well(
+        bytes
+            .get(..PREFIX_BYTES.min(bytes.len()))
+            .unwrap_or_default(),
+    ) || has_magic
         || has_run
         || may_be_xored(bytes)
         || Compression::TRIED.iter().any(|kind| kind.may_be(bytes))

@@ -35,7 +35,11 @@ const SIGN: u8 = 16;
 
 static CLASSES: [u8; 256] = classes();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated while compiling"
+)]
 const fn classes() -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -66,7 +70,8 @@ impl<'a> Tokens<'a> {
             if len >= MIN_CHARS {
                 list.push(Token { start, end, has });
                 let signs = bytes.get(start + 2).zip(bytes.get(start + 5));
-                has_pairs |= has & SIGN != 0 && signs.is_some_and(|(a, b)| *a == b'-' && *b == b'-');
+                has_pairs |=
+                    has & SIGN != 0 && signs.is_some_and(|(a, b)| *a == b'-' && *b == b'-');
                 pairs = 0;
             } else if len > 0 {
                 // `4a`, `0x4a`, `x4a` after a backslash.
@@ -120,7 +125,10 @@ impl<'a> Tokens<'a> {
             let rest = text.get(start - whole.start..)?;
             let len = match whole.has & SIGN {
                 0 => rest.len(),
-                _ => rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count(),
+                _ => rest
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric())
+                    .count(),
             };
             let end = start + len;
             next = Some(end + 1).filter(|_| end < whole.end);
@@ -186,15 +194,33 @@ mod tests {
     fn words_and_what_they_are_made_of() {
         let tokens = Tokens::of(b"{\"created_At\":\"2014-05ab-abcdef12\", x 12345678}");
         let read: Vec<_> = tokens.list.iter().map(|it| tokens.text(it)).collect();
-        assert_eq!(read, [&b"created_At"[..], b"2014-05ab-abcdef12", b"12345678"]);
-        let words: Vec<_> = tokens.words(7).map(|(word, text)| (text, word.is_hex())).collect();
-        assert_eq!(words, [(&b"created"[..], false), (b"abcdef12", true), (b"12345678", true)]);
+        assert_eq!(
+            read,
+            [&b"created_At"[..], b"2014-05ab-abcdef12", b"12345678"]
+        );
+        let words: Vec<_> = tokens
+            .words(7)
+            .map(|(word, text)| (text, word.is_hex()))
+            .collect();
+        assert_eq!(
+            words,
+            [
+                (&b"created"[..], false),
+                (b"abcdef12", true),
+                (b"12345678", true)
+            ]
+        );
         assert!(tokens.list[0].is_mixed() && !tokens.list[2].is_mixed());
     }
 
     #[test]
     fn pairs_that_follow_each_other() {
-        for text in ["49:01:54:20:32:37", "0x49, 0x01, 0x54, 0x20, 0x32, 0x37", "49-01-54-20-32-37", "\\x49\\x01\\x54\\x20\\x32\\x37"] {
+        for text in [
+            "49:01:54:20:32:37",
+            "0x49, 0x01, 0x54, 0x20, 0x32, 0x37",
+            "49-01-54-20-32-37",
+            "\\x49\\x01\\x54\\x20\\x32\\x37",
+        ] {
             assert!(Tokens::of(text.as_bytes()).has_pairs, "{text}");
         }
         assert!(!Tokens::of(b"a bb ccc 12 34 word 56 78 90").has_pairs);

@@ -2,12 +2,12 @@
 //! budget. What is surely a layer, by its form, is told from what is only tried.
 
 use crate::detect::layer::base::{base85, runs};
-use crate::detect::layer::promise::may_be_xored;
-use crate::detect::layer::tokens::Tokens;
 use crate::detect::layer::budget::{Budget, Limit};
 use crate::detect::layer::compression::Compression;
 use crate::detect::layer::escape::escapes;
+use crate::detect::layer::promise::may_be_xored;
 use crate::detect::layer::structure::leaves;
+use crate::detect::layer::tokens::Tokens;
 use crate::detect::layer::units::{is_text, units};
 use crate::detect::obfuscation::likely_keys;
 use std::borrow::Cow;
@@ -274,12 +274,7 @@ fn utf16(bytes: &[u8]) -> Option<(&'static str, String)> {
 }
 
 /// What each unit of a layer hides: base85, XOR.
-fn hidden(
-    layer: Layer<'_>,
-    may_hold: &dyn Fn(&[u8]) -> bool,
-    budget: &mut Budget,
-    sink: Sink<'_>,
-) {
+fn hidden(layer: Layer<'_>, may_hold: &dyn Fn(&[u8]) -> bool, budget: &mut Budget, sink: Sink<'_>) {
     const MAX_BINARY_BYTES: usize = 8 * 1024;
     let bytes = layer.tokens.bytes;
     let is_binary = !layer.tokens.is_text;
@@ -291,19 +286,25 @@ fn hidden(
     for unit in found {
         let (unit, escape) = unescaped(unit);
         let by = layer.hidden_by;
-        hidden_unit(&unit, is_binary, by, may_hold, &mut |step, bytes, hidden_by| {
-            if budget.spend(bytes.len(), false) {
-                let escape = escape.map(Cow::Borrowed);
-                let view = View {
-                    steps: escape.into_iter().chain([step]).collect(),
-                    bytes,
-                    hidden_by,
-                    is_sure: false,
-                    trials: layer.trials.saturating_sub(1),
-                };
-                sink(view, budget);
-            }
-        });
+        hidden_unit(
+            &unit,
+            is_binary,
+            by,
+            may_hold,
+            &mut |step, bytes, hidden_by| {
+                if budget.spend(bytes.len(), false) {
+                    let escape = escape.map(Cow::Borrowed);
+                    let view = View {
+                        steps: escape.into_iter().chain([step]).collect(),
+                        bytes,
+                        hidden_by,
+                        is_sure: false,
+                        trials: layer.trials.saturating_sub(1),
+                    };
+                    sink(view, budget);
+                }
+            },
+        );
     }
 }
 
