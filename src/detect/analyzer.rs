@@ -19,6 +19,9 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
+/// A Decryption Secrets Block that holds a key log (pcapng draft, 4.7).
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+
 /// One analysis under way.
 #[derive(Debug)]
 pub struct Analyzer<'d> {
@@ -48,12 +51,13 @@ pub struct Outcome {
 impl<'d> Analyzer<'d> {
     /// An analysis that searches for what `detector` knows.
     #[must_use]
-    pub fn new(detector: &'d Detector, options: Options) -> Self {
+    pub fn new(detector: &'d Detector, mut options: Options) -> Self {
+        let keys = std::mem::take(&mut options.keys);
         Self {
             detector,
             options,
             reader: CaptureReader::new(),
-            table: FlowTable::default(),
+            table: FlowTable::with_keys(keys),
             digest: Sha256::new(),
             bytes: 0,
             packets: 0,
@@ -85,6 +89,10 @@ impl<'d> Analyzer<'d> {
             }
             Record::Name { address, name } => table.handle_name(address, name),
             Record::App { uid, package } => table.handle_app(uid, package),
+            Record::Secrets {
+                kind: TLS_KEY_LOG,
+                bytes,
+            } => table.handle_keys(bytes),
             Record::Secrets { .. } => {}
         });
     }

@@ -3,7 +3,8 @@
 //! # The words of a chain
 //! From the wire to the datum, outermost first:
 //! 1. the place: `http.path`, `http.query`, `http.header`, `http.cookie`, `http.host`, `http.body`,
-//!    `dns.question`, `dns.answer`, `tls.sni`, `tcp.payload`, `udp.payload`;
+//!    `dns.question`, `dns.answer`, `tls.sni`, `tls.certificate` (a client's), `tcp.payload`,
+//!    `udp.payload`;
 //! 2. the part's name, where it has one that is short, plain and no value itself: `externalId` of a
 //!    query, form or cookie, `user-agent` of a header, `json:imei` of an object, the name of a
 //!    multipart body's part;

@@ -2,6 +2,7 @@
 //! the sockets. Nothing here is learnt from packets.
 
 use crate::evidence::flow::{App, FlowProtocol};
+use crate::wire::net::tls::keylog::KeyLog;
 use core::net::{IpAddr, SocketAddr};
 
 /// How to read a capture.
@@ -18,6 +19,8 @@ pub struct Options {
     /// The handset's own addresses, if known: what they send goes out, and what goes from loopback
     /// to loopback stays inside. Without them the side that opened a flow is taken for the handset.
     pub handset_addresses: Vec<IpAddr>,
+    /// Keys of TLS connections, beside those that the capture itself holds.
+    pub keys: KeyLog,
 }
 
 /// One TCP connection of our own to the handset, or every one to a port of it.

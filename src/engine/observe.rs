@@ -20,6 +20,7 @@ use crate::outcome::observed::{Observed, StepObserved, StepOutcome, ToggleObserv
 use crate::ports::store::{Appender, StoreError};
 use crate::scenario::permission::Permission;
 use crate::scenario::toggle::ToggleState;
+use crate::wire::net::tls::keylog::KeyLog;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
@@ -350,6 +351,7 @@ impl Observation {
             }),
             owners: self.sockets.owners(),
             handset_addresses: self.sockets.addresses(),
+            keys: KeyLog::default(),
         };
         let mut capture = folder.open(packets::FILE).map_err(|error| causes(&error))?;
         let detector = Arc::clone(detector);

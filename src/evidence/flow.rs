@@ -123,4 +123,33 @@ pub struct Flow {
     pub last: f64,
     /// Holes in the reassembled bytes, both directions.
     pub gaps: u32,
+    /// What the handshake showed, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Box<TlsDetails>>,
+}
+
+/// What a TLS handshake showed to a listener. Each name is as its sender wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsDetails {
+    /// The version agreed on: `1.3`, `1.2`, `1.1`, `1.0` or `ssl3`; before the server has answered,
+    /// or where it did not, absent.
+    pub version: Option<String>,
+    /// The server's name that the client asked for.
+    pub sni: Option<String>,
+    /// The protocols that the client offered, its favourite first.
+    pub alpn: Vec<String>,
+    /// The protocol that the server chose, where that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn_chosen: Option<String>,
+    /// FoxIO's fingerprint of the client.
+    pub ja4: Option<String>,
+    /// The names in the server's own certificate, where it can be read (up to TLS 1.2).
+    pub certificate_names: Vec<String>,
+    /// The client hid a second hello in its first, or sent what looks like one: `sni` need not be the
+    /// server's true name.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub encrypted_hello: bool,
+    /// The client may have sent data before the server answered.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub early_data: bool,
 }

@@ -183,6 +183,7 @@ pub(crate) fn flow(app: Option<&str>, host: Option<&str>) -> Flow {
         first: START + 11.0,
         last: START + 12.0,
         gaps: 0,
+        tls: None,
     }
 }
 

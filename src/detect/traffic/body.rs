@@ -393,6 +393,7 @@ mod tests {
     use crate::detect::traffic::record::FlowRecord;
     use crate::evidence::flow::{FlowProtocol, Protection};
     use crate::persona::datum::Persona;
+    use crate::wire::net::tls::keylog::KeyLog;
     use core::net::{Ipv4Addr, SocketAddr};
     use std::io::Write;
 
@@ -416,6 +417,7 @@ mod tests {
             ledger: &mut ledger,
             names: &mut Names::default(),
             record: &mut record,
+            keys: &KeyLog::default(),
             at: 0,
             is_from_client: true,
             protection: Protection::Clear,

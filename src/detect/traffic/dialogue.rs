@@ -5,10 +5,14 @@ use crate::detect::traffic::scene::{Exchange, Scene};
 use crate::wire::net::http1::reader::Method;
 use crate::wire::net::ip::TcpHeader;
 use crate::wire::net::tcp::{Assembler, Segment};
+use crate::wire::net::tls::session::Session;
 use std::collections::VecDeque;
 
 /// Requests whose responses are still awaited; of more, the oldest are forgotten.
 const MAX_EXCHANGES: usize = 256;
+
+/// TLS inside of TLS, as through a proxy, is entered so often.
+const MAX_DEPTH: u8 = 3;
 
 /// A connection under way.
 #[derive(Debug, Default)]
@@ -36,6 +40,11 @@ pub(crate) struct Shared {
     /// Requests that were not answered yet.
     pub(crate) exchanges: VecDeque<Exchange>,
     last_was_client: Option<bool>,
+    /// Where they speak TLS, what both agreed on.
+    session: Session,
+    /// The same as here, of what is inside of TLS.
+    inside: Option<Box<Self>>,
+    depth: u8,
 }
 
 impl Shared {
@@ -49,6 +58,23 @@ impl Shared {
         }
         self.methods.push_back(method);
         self.exchanges.push_back(exchange);
+    }
+
+    /// Whether TLS may be entered here.
+    pub(crate) const fn may_enter(&self) -> bool {
+        self.depth < MAX_DEPTH
+    }
+
+    /// What the directions tell each other inside of TLS, and what they agreed on for that.
+    pub(crate) fn enter(&mut self) -> (&mut Self, &mut Session) {
+        let depth = self.depth.saturating_add(1);
+        let new = || {
+            Box::new(Self {
+                depth,
+                ..Self::default()
+            })
+        };
+        (self.inside.get_or_insert_with(new), &mut self.session)
     }
 
     /// Notes who speaks; whether it is another than before.

@@ -1,18 +1,17 @@
 //! One direction of a TCP connection, or of what was decrypted of one: what it speaks is known by
 //! its first bytes, and may change after CONNECT, an upgrade or STARTTLS.
 
-use crate::detect::field::Shape;
 use crate::detect::traffic::body::Body;
 use crate::detect::traffic::dialogue::Shared;
 use crate::detect::traffic::dns;
 use crate::detect::traffic::http::HttpDirection;
-use crate::detect::traffic::names::host_name;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::scene::{Exchange, Scene};
-use crate::evidence::flow::{Application, HostFrom};
+use crate::detect::traffic::tls::TlsDirection;
+use crate::evidence::flow::Application;
 use crate::wire::net::http1::head::{starts_message, starts_with_whole_line};
 use crate::wire::net::tcp::Piece;
-use crate::wire::net::tls::{TlsReader, starts_record};
+use crate::wire::net::tls::reader::starts_record;
 
 const DNS_PORT: u16 = 53;
 
@@ -25,7 +24,7 @@ pub(crate) enum Layer {
     /// Not known yet: too few bytes, and where they start.
     Unknown(Vec<u8>, u64),
     Http(Box<HttpDirection>),
-    Tls(Box<TlsReader>),
+    Tls(Box<TlsDirection>),
     /// An incomplete message, and where it starts.
     Dns(Vec<u8>, u64),
     /// Anything else: what was sent since the other side last spoke.
@@ -68,7 +67,8 @@ impl Layer {
         match self {
             Self::Http(http) => http.finish(shared, scene),
             Self::Payload(_) => self.end_payload(scene),
-            Self::Unknown(..) | Self::Tls(_) | Self::Dns(..) => {}
+            Self::Tls(tls) => tls.finish(shared, scene),
+            Self::Unknown(..) | Self::Dns(..) => {}
         }
     }
 
@@ -102,7 +102,7 @@ impl Layer {
                     }
                 }
             }
-            Self::Tls(tls) => handle_tls(tls, bytes, scene),
+            Self::Tls(tls) => tls.handle_bytes(bytes, shared, scene),
             Self::Dns(buffer, start) => {
                 buffer.extend_from_slice(bytes);
                 if !handle_dns(buffer, start, scene) {
@@ -133,9 +133,9 @@ impl Layer {
         let is_http2 = bytes.starts_with(b"PRI * HTTP/2");
         *self = if ports.contains(&DNS_PORT) {
             Self::Dns(Vec::new(), start)
-        } else if is_tls == Some(true) {
+        } else if is_tls == Some(true) && shared.may_enter() {
             scene.speaks(Application::Tls);
-            Self::Tls(Box::new(TlsReader::new(start)))
+            Self::Tls(Box::new(TlsDirection::new(start)))
         } else if is_http2 {
             scene.speaks(Application::Http2);
             Self::Payload(None)
@@ -155,7 +155,7 @@ impl Layer {
         self.give_up(scene);
         match self {
             Self::Http(http) => http.handle_hole(len, shared, scene),
-            Self::Tls(tls) => tls.handle_hole(len),
+            Self::Tls(tls) => tls.handle_hole(len, shared, scene),
             Self::Payload(Some(body)) => body.handle_hole(&Exchange::default(), scene),
             Self::Payload(None) | Self::Unknown(..) | Self::Dns(..) => {}
         }
@@ -174,6 +174,9 @@ impl Layer {
 
     /// Searches what was sent since the other side last spoke.
     pub(crate) fn end_payload(&mut self, scene: &mut Scene<'_>) {
+        if let Self::Tls(tls) = self {
+            return tls.end_payload(scene);
+        }
         if let Self::Payload(body) = self
             && let Some(body) = body.take()
         {
@@ -191,25 +194,6 @@ fn starts_known(bytes: &[u8]) -> bool {
         .is_some_and(|kind| HANDSHAKE_OR_DATA.contains(kind))
         && starts_record(bytes) == Some(true);
     is_tls || starts_with_whole_line(bytes)
-}
-
-fn handle_tls(tls: &mut TlsReader, bytes: &[u8], scene: &mut Scene<'_>) {
-    let before = tls.opaque();
-    let hello = tls.handle_bytes(bytes);
-    scene.count_opaque(tls.opaque() - before);
-    if let Some((hello, name)) = hello.and_then(|it| it.server_name.clone().map(|name| (it, name)))
-    {
-        if let Some(name) = host_name(&name) {
-            scene.record.set_host(&name, HostFrom::Sni);
-        }
-        scene.search(
-            &Place::server_name(),
-            Shape::Free,
-            name.as_bytes(),
-            hello.offset,
-            &Exchange::default(),
-        );
-    }
 }
 
 /// Takes whole messages from the front of the buffer; `false` if one is none.

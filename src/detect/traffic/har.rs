@@ -15,6 +15,7 @@ use crate::detect::traffic::scene::{Exchange, Scene};
 use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
 use crate::wire::har::entry::{HarBody, HarEntry, HarPair, HarResponse};
 use crate::wire::har::lenient::Bounded;
+use crate::wire::net::tls::keylog::KeyLog;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// A request line is shown to so many characters.
@@ -50,12 +51,14 @@ pub(crate) fn read_entry(
         true => Protection::Tls,
         false => Protection::Clear,
     };
+    let keys = KeyLog::default();
     let mut scene = Scene {
         detector,
         marks: None,
         ledger,
         names,
         record: &mut record,
+        keys: &keys,
         at,
         is_from_client: true,
         protection,

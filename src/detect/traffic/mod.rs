@@ -15,4 +15,5 @@ mod place;
 pub(super) mod record;
 mod scene;
 pub(super) mod table;
+mod tls;
 mod udp;

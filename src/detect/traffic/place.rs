@@ -56,6 +56,10 @@ impl Place {
         Self::new(Location::Sni, "tls.sni")
     }
 
+    pub(crate) fn client_certificate() -> Self {
+        Self::new(Location::Payload, "tls.certificate")
+    }
+
     pub(crate) fn tcp_payload() -> Self {
         Self::new(Location::Payload, "tcp.payload")
     }

@@ -1,6 +1,8 @@
 //! `FlowRecord`: what is known of a flow, growing while packets pass.
 
-use crate::evidence::flow::{App, Application, Flow, FlowProtocol, HostFrom, Protection};
+use crate::evidence::flow::{
+    App, Application, Flow, FlowProtocol, HostFrom, Protection, TlsDetails,
+};
 use core::net::SocketAddr;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub(crate) struct FlowRecord {
     /// Lookups of the run's marks, and messages in all: a flow of marks alone is none.
     pub(crate) marks: u32,
     pub(crate) messages: u32,
+    /// What a TLS handshake showed.
+    pub(crate) tls: Option<Box<TlsDetails>>,
 }
 
 impl FlowRecord {
@@ -67,6 +71,7 @@ impl FlowRecord {
             gaps: 0,
             marks: 0,
             messages: 0,
+            tls: None,
         }
     }
 
@@ -137,6 +142,7 @@ impl FlowRecord {
             first: seconds(self.first),
             last: seconds(self.last),
             gaps: self.gaps,
+            tls: self.tls,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::detect::traffic::names::Names;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::record::{FlowRecord, seconds};
 use crate::evidence::flow::{Application, Protection};
+use crate::wire::net::tls::keylog::KeyLog;
 use std::collections::BTreeSet;
 
 /// What surrounds one packet.
@@ -20,6 +21,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) ledger: &'a mut Ledger,
     pub(crate) names: &'a mut Names,
     pub(crate) record: &'a mut FlowRecord,
+    /// Keys of encrypted connections, as far as somebody gave them.
+    pub(crate) keys: &'a KeyLog,
     /// When, in nanoseconds since the Unix epoch.
     pub(crate) at: u64,
     /// The packet comes from the flow's client.
@@ -45,6 +48,14 @@ impl Scene<'_> {
         } else {
             Direction::In
         }
+    }
+
+    /// Does something with what was decrypted.
+    pub(crate) fn inside<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
+        let outside = std::mem::replace(&mut self.protection, Protection::Tls);
+        let done = act(self);
+        self.protection = outside;
+        done
     }
 
     /// Notes what the flow speaks.

@@ -13,6 +13,7 @@ use crate::detect::traffic::udp::handle_datagram;
 use crate::evidence::flow::{FlowProtocol, HostFrom, Protection};
 use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
 use crate::wire::net::link::{NotIp, ip_packet};
+use crate::wire::net::tls::keylog::KeyLog;
 use crate::wire::pcap::reader::Frame;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{HashMap, VecDeque};
@@ -36,6 +37,7 @@ pub(crate) struct FlowTable {
     followed: VecDeque<(usize, u64)>,
     waiting_bytes: usize,
     names: Names,
+    keys: KeyLog,
     apps: Apps,
     pub(crate) ledger: Ledger,
 }
@@ -51,6 +53,14 @@ struct Slot {
 type Ends = (FlowProtocol, SocketAddr, SocketAddr);
 
 impl FlowTable {
+    /// A table that knows the keys of some connections.
+    pub(crate) fn with_keys(keys: KeyLog) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+
     /// Takes a captured frame.
     pub(crate) fn handle_frame(
         &mut self,
@@ -86,6 +96,18 @@ impl FlowTable {
         }
         self.count(ip);
         self.handle_packet(&packet, frame, detector, options);
+    }
+
+    /// Takes a key log of the capture's own.
+    pub(crate) fn handle_keys(&mut self, text: &[u8]) {
+        let reading = self.keys.add(text);
+        if reading.damaged > 0 {
+            let what = "damaged lines in its key log".to_owned();
+            *self.ledger.unread.entry(what).or_default() += reading.damaged;
+        }
+        if reading.dropped > 0 {
+            self.ledger.limit("connections whose keys are kept");
+        }
     }
 
     /// Takes a name that the capture itself gives an address.
@@ -134,6 +156,7 @@ impl FlowTable {
         let Self {
             slots,
             names,
+            keys,
             ledger,
             waiting_bytes,
             ..
@@ -155,6 +178,7 @@ impl FlowTable {
             ledger,
             names,
             record,
+            keys,
             at,
             is_from_client,
             protection: Protection::Clear,
@@ -264,6 +288,7 @@ impl FlowTable {
         let Self {
             slots,
             names,
+            keys,
             ledger,
             ..
         } = self;
@@ -281,6 +306,7 @@ impl FlowTable {
             ledger,
             names,
             record,
+            keys,
             at,
             is_from_client: true,
             protection: Protection::Clear,
