@@ -254,19 +254,22 @@ fn a_killed_harness_is_cleaned_up_after() {
 
 #[test]
 fn an_interrupted_run_restores_and_ends_as_cancelled() {
-    let bench = Bench::new();
-    let handset = VirtualProcess::start(&bench, "redmi-1s-2014-08");
-    let before = state(&bench, &handset.address);
-    let run = start(&bench, &handset.address);
-    wait_for_changes(&bench);
-    let interrupted = Command::new("kill")
-        .args(["-INT", &run.id().to_string()])
-        .status();
-    assert!(interrupted.unwrap().success());
-    let ended = end(run);
-    ended.expect_code(130);
-    assert_eq!(state(&bench, &handset.address), before);
-    assert!(bench.record()["cancelled"].is_string());
+    // SIGHUP is what a run gets whose terminal is closed.
+    for signal in ["-INT", "-HUP"] {
+        let bench = Bench::new();
+        let handset = VirtualProcess::start(&bench, "redmi-1s-2014-08");
+        let before = state(&bench, &handset.address);
+        let run = start(&bench, &handset.address);
+        wait_for_changes(&bench);
+        let interrupted = Command::new("kill")
+            .args([signal, &run.id().to_string()])
+            .status();
+        assert!(interrupted.unwrap().success());
+        let ended = end(run);
+        ended.expect_code(130);
+        assert_eq!(state(&bench, &handset.address), before, "{signal}");
+        assert!(bench.record()["cancelled"].is_string());
+    }
 }
 
 /// The state of the handset, read over a connection of the test's own.

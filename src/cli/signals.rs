@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop and restore, a second one ends the process.
+//! Ctrl-C, SIGTERM and a terminal that hangs up: the first asks the run to stop and restore, a second
+//! one ends the process.
 
 use crate::cli::exit_code::Exit;
 use crate::cli::terminal::Terminal;
@@ -42,10 +43,12 @@ pub(crate) async fn interrupted() {
     }
 }
 
-/// Ctrl-C and SIGTERM. One that comes while nobody waits is kept for the next wait.
+/// Ctrl-C, SIGTERM and SIGHUP. One that comes while nobody waits is kept for the next wait.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// `None` where this was started to outlive its terminal (`nohup`).
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
@@ -53,6 +56,10 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: match ignores_hang_up() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
         })
     }
 
@@ -60,8 +67,29 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = async {
+                match &mut self.hang_up {
+                    Some(signal) => drop(signal.recv().await),
+                    None => std::future::pending().await,
+                }
+            } => {}
         }
     }
+}
+
+/// Whether whoever started this wants it to outlive its terminal: SIGHUP, whose bit is the lowest of
+/// `SigIgn` (`proc_pid_status(5)`), is ignored.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process's own state belongs to no store"
+)]
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 #[expect(
