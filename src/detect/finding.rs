@@ -4,7 +4,9 @@
 //! From the wire to the datum, outermost first:
 //! 1. the place: `http.path`, `http.query`, `http.header`, `http.cookie`, `http.host`, `http.body`,
 //!    `dns.question`, `dns.answer`, `tls.sni`, `tls.certificate` (a client's), `tcp.payload`,
-//!    `udp.payload`;
+//!    `udp.payload`, `websocket.message`, `websocket.control` (a ping, a close), `mqtt.client-id`,
+//!    `mqtt.username`, `mqtt.password`, `mqtt.will`, `mqtt.topic`, `mqtt.payload`, `mqtt.property`;
+//!    HTTP/2 has the words of HTTP/1;
 //! 2. the part's name, where it has one that is short, plain and no value itself: `externalId` of a
 //!    query, form or cookie, `user-agent` of a header, `json:imei` of an object, the name of a
 //!    multipart body's part;

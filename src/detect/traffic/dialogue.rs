@@ -2,11 +2,12 @@
 
 use crate::detect::traffic::direction::Layer;
 use crate::detect::traffic::scene::{Exchange, Scene};
+use crate::detect::traffic::upgrade::Upgrade;
 use crate::wire::net::http1::reader::Method;
 use crate::wire::net::ip::TcpHeader;
 use crate::wire::net::tcp::{Assembler, Segment};
 use crate::wire::net::tls::session::Session;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Requests whose responses are still awaited; of more, the oldest are forgotten.
 const MAX_EXCHANGES: usize = 256;
@@ -39,6 +40,14 @@ pub(crate) struct Shared {
     pub(crate) methods: VecDeque<Method>,
     /// Requests that were not answered yet.
     pub(crate) exchanges: VecDeque<Exchange>,
+    /// What HTTP/1 led to.
+    pub(crate) upgrade: Option<Upgrade>,
+    /// The client began as HTTP/2 does.
+    pub(crate) is_http2: bool,
+    /// Requests of HTTP/2 that were not answered yet, by their streams.
+    pub(crate) streams: BTreeMap<u32, Exchange>,
+    /// The version of MQTT that the client spoke of.
+    pub(crate) mqtt: Option<u8>,
     last_was_client: Option<bool>,
     /// Where they speak TLS, what both agreed on.
     session: Session,
@@ -75,6 +84,14 @@ impl Shared {
             })
         };
         (self.inside.get_or_insert_with(new), &mut self.session)
+    }
+
+    /// Notes a request of HTTP/2.
+    pub(crate) fn open_stream(&mut self, stream: u32, exchange: Exchange) {
+        if self.streams.len() >= MAX_EXCHANGES {
+            self.streams.pop_first();
+        }
+        self.streams.insert(stream, exchange);
     }
 
     /// Notes who speaks; whether it is another than before.

@@ -5,11 +5,17 @@ use crate::detect::traffic::body::Body;
 use crate::detect::traffic::dialogue::Shared;
 use crate::detect::traffic::dns;
 use crate::detect::traffic::http::HttpDirection;
+use crate::detect::traffic::http2::Http2Direction;
+use crate::detect::traffic::mqtt::MqttDirection;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::scene::{Exchange, Scene};
 use crate::detect::traffic::tls::TlsDirection;
+use crate::detect::traffic::upgrade::Upgrade;
+use crate::detect::traffic::websocket::WebSocketDirection;
 use crate::evidence::flow::Application;
 use crate::wire::net::http1::head::{starts_message, starts_with_whole_line};
+use crate::wire::net::http2::reader::{PREFACE, starts_frames};
+use crate::wire::net::mqtt::starts_connect;
 use crate::wire::net::tcp::Piece;
 use crate::wire::net::tls::reader::starts_record;
 
@@ -24,6 +30,9 @@ pub(crate) enum Layer {
     /// Not known yet: too few bytes, and where they start.
     Unknown(Vec<u8>, u64),
     Http(Box<HttpDirection>),
+    Http2(Box<Http2Direction>),
+    WebSocket(Box<WebSocketDirection>),
+    Mqtt(Box<MqttDirection>),
     Tls(Box<TlsDirection>),
     /// An incomplete message, and where it starts.
     Dns(Vec<u8>, u64),
@@ -66,6 +75,9 @@ impl Layer {
         self.give_up(scene);
         match self {
             Self::Http(http) => http.finish(shared, scene),
+            Self::Http2(http) => http.finish(scene),
+            Self::WebSocket(messages) => messages.finish(scene),
+            Self::Mqtt(mqtt) => mqtt.finish(scene),
             Self::Payload(_) => self.end_payload(scene),
             Self::Tls(tls) => tls.finish(shared, scene),
             Self::Unknown(..) | Self::Dns(..) => {}
@@ -91,6 +103,12 @@ impl Layer {
                 all.extend_from_slice(bytes);
                 self.recognise(all, start, shared, scene);
             }
+            Self::Http(http) if has_left_http(http, bytes, shared) => {
+                self.recognise(bytes.to_vec(), offset, shared, scene);
+            }
+            Self::Http2(http) => http.handle_bytes(bytes, shared, scene),
+            Self::WebSocket(messages) => messages.handle_bytes(bytes, scene),
+            Self::Mqtt(mqtt) => mqtt.handle_bytes(bytes, shared, scene),
             Self::Http(http) => {
                 let taken = http.handle_bytes(bytes, shared, scene);
                 if http.is_switched() {
@@ -130,18 +148,30 @@ impl Layer {
     ) {
         let ports = [scene.record.client.port(), scene.record.server.port()];
         let (is_tls, is_http) = (starts_record(&bytes), starts_message(&bytes));
-        let is_http2 = bytes.starts_with(b"PRI * HTTP/2");
-        *self = if ports.contains(&DNS_PORT) {
+        let is_http2 = starts_http2(&bytes, shared);
+        let is_mqtt = match shared.mqtt {
+            Some(_) => Some(true),
+            None => starts_connect(&bytes),
+        };
+        *self = if let Some(websocket) = websocket(start, shared, scene) {
+            websocket
+        } else if ports.contains(&DNS_PORT) {
             Self::Dns(Vec::new(), start)
         } else if is_tls == Some(true) && shared.may_enter() {
             scene.speaks(Application::Tls);
             Self::Tls(Box::new(TlsDirection::new(start)))
-        } else if is_http2 {
+        } else if is_http2 == Some(true) {
             scene.speaks(Application::Http2);
-            Self::Payload(None)
-        } else if is_http == Some(true) {
+            if let Some(Upgrade::Http2(exchange)) = shared.upgrade.take() {
+                shared.open_stream(1, exchange);
+            }
+            shared.is_http2 = true;
+            Self::Http2(Box::new(Http2Direction::new(start)))
+        } else if is_mqtt == Some(true) {
+            Self::Mqtt(Box::new(MqttDirection::new(start)))
+        } else if is_http == Some(true) && is_http2.is_some() {
             Self::Http(Box::new(HttpDirection::new(start)))
-        } else if is_tls.is_none() || is_http.is_none() {
+        } else if [is_tls, is_http, is_http2, is_mqtt].contains(&None) {
             *self = Self::Unknown(bytes, start);
             return;
         } else {
@@ -155,6 +185,9 @@ impl Layer {
         self.give_up(scene);
         match self {
             Self::Http(http) => http.handle_hole(len, shared, scene),
+            Self::Http2(http) => http.handle_hole(len, shared, scene),
+            Self::WebSocket(messages) => messages.handle_hole(len, scene),
+            Self::Mqtt(mqtt) => mqtt.handle_hole(len, shared, scene),
             Self::Tls(tls) => tls.handle_hole(len, shared, scene),
             Self::Payload(Some(body)) => body.handle_hole(&Exchange::default(), scene),
             Self::Payload(None) | Self::Unknown(..) | Self::Dns(..) => {}
@@ -183,6 +216,36 @@ impl Layer {
             body.finish(&Exchange::default(), scene);
         }
     }
+}
+
+/// Whether what comes now is not HTTP/1 any more: after an upgrade, or HTTP/2's preface.
+fn has_left_http(http: &HttpDirection, bytes: &[u8], shared: &Shared) -> bool {
+    const PREFACE_START: &[u8] = b"PRI * HTTP/2";
+    http.is_between_messages() && (shared.upgrade.is_some() || bytes.starts_with(PREFACE_START))
+}
+
+/// A direction of a WebSocket, if the connection has become one.
+fn websocket(start: u64, shared: &Shared, scene: &mut Scene<'_>) -> Option<Layer> {
+    let Some(Upgrade::WebSocket { deflate, exchange }) = &shared.upgrade else {
+        return None;
+    };
+    scene.speaks(Application::Websocket);
+    let [client, server] = deflate.map_or([None; 2], |resets| resets.map(Some));
+    let deflate = if scene.is_from_client { client } else { server };
+    let exchange = exchange.clone();
+    let direction = WebSocketDirection::new(start, deflate, exchange);
+    Some(Layer::WebSocket(Box::new(direction)))
+}
+
+/// Whether bytes are HTTP/2's: a client's preface, a server's first frame, or frames amid a stream.
+fn starts_http2(bytes: &[u8], shared: &Shared) -> Option<bool> {
+    if shared.is_http2 || bytes.starts_with(PREFACE) {
+        return Some(true);
+    }
+    if PREFACE.starts_with(bytes) {
+        return None;
+    }
+    starts_frames(bytes)
 }
 
 /// Whether bytes amid a stream begin what is known: one that began before the capture is read from

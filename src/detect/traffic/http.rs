@@ -1,20 +1,17 @@
 //! HTTP messages of a flow: each part of a head, and bodies as they stream by, are searched where
 //! they are.
 
-use crate::base::text::printable;
 use crate::detect::carrier::Carrier;
-use crate::detect::field::{Shape, repeatable};
+use crate::detect::field::Shape;
 use crate::detect::traffic::body::{Body, Description};
 use crate::detect::traffic::dialogue::Shared;
-use crate::detect::traffic::names::host_name;
 use crate::detect::traffic::place::Place;
+use crate::detect::traffic::request::{self, request};
 use crate::detect::traffic::scene::{Exchange, Scene};
-use crate::evidence::flow::{Application, HostFrom};
+use crate::detect::traffic::upgrade::Upgrade;
+use crate::evidence::flow::Application;
 use crate::wire::net::http1::head::{Head, StartLine};
 use crate::wire::net::http1::reader::{HttpEvent, HttpReader, Method};
-
-/// A request line is shown to so many characters.
-const MAX_REQUEST_CHARS: usize = 1024;
 
 /// One direction of an HTTP connection.
 #[derive(Debug)]
@@ -62,6 +59,11 @@ impl HttpDirection {
         taken
     }
 
+    /// Whether a message may begin with the next byte.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.reader.is_between_messages()
+    }
+
     /// Whether what was not taken belongs to another protocol.
     pub(crate) fn is_switched(&self) -> bool {
         self.reader.is_switched()
@@ -99,9 +101,7 @@ impl Message {
             HttpEvent::Trailer { offset, line } => {
                 let colon = line.iter().position(|byte| *byte == b':');
                 let (name, value) = line.split_at(colon.unwrap_or_default());
-                let name = name.to_ascii_lowercase();
-                let place = Place::header(repeatable(&name));
-                scene.search(&place, Shape::Free, value, *offset, &self.exchange);
+                request::field(name, value, *offset, &self.exchange, scene);
             }
             HttpEvent::BodyHole => {
                 if let Some(body) = &mut self.body {
@@ -130,7 +130,14 @@ impl Message {
                 target,
                 target_at,
             } => {
-                self.exchange = request(head, method, target, offset + target_at as u64, scene);
+                let (authority, path_at) = absolute_form(target);
+                let host = || head.field("host").map(|field| field.value);
+                let named = match Method::from_name(method) {
+                    Method::Connect => Some(target),
+                    _ => authority.or_else(host),
+                };
+                let at = offset + target_at as u64;
+                self.exchange = request(method, target, path_at, named, at, scene);
                 shared.await_response(Method::from_name(method), self.exchange.clone());
             }
             StartLine::Response { status } => {
@@ -138,20 +145,14 @@ impl Message {
                 if !(100..200).contains(&status) || status == 101 {
                     self.exchange = shared.exchanges.pop_front().unwrap_or_default();
                 }
-                if status == 101 && head.lists("upgrade", "websocket") {
-                    scene.speaks(Application::Websocket);
+                if status == 101 {
+                    shared.upgrade = Upgrade::of_head(head, &self.exchange);
                 }
             }
         }
         for field in &head.fields {
-            let name = field.name.to_ascii_lowercase();
-            let (place, shape) = match name.as_slice() {
-                b"host" => (Place::host(), Shape::Free),
-                b"cookie" | b"set-cookie" => (Place::cookie(), Shape::Cookies),
-                name => (Place::header(repeatable(name)), Shape::Free),
-            };
             let at = offset + field.value_at as u64;
-            scene.search(&place, shape, field.value, at, &self.exchange);
+            request::field(field.name, field.value, at, &self.exchange, scene);
         }
     }
 
@@ -167,56 +168,6 @@ impl Message {
             scene.count_opaque(unreadable);
         }
     }
-}
-
-/// Searches a request's target and returns how the request is shown, its planted values masked.
-fn request(
-    head: &Head<'_>,
-    method: &[u8],
-    target: &[u8],
-    offset: u64,
-    scene: &mut Scene<'_>,
-) -> Exchange {
-    let (authority, path_at) = absolute_form(target);
-    let host = head.field("host").map(|field| field.value);
-    let is_connect = Method::from_name(method) == Method::Connect;
-    let named = if is_connect {
-        Some(target)
-    } else {
-        authority.or(host)
-    };
-    let name = named.and_then(|name| host_name(&String::from_utf8_lossy(name)));
-    if let Some(name) = &name {
-        scene.record.set_host(name, HostFrom::Http);
-    }
-    let rest = target.get(path_at..).unwrap_or_default();
-    let query_at = rest.iter().position(|byte| *byte == b'?');
-    let (path, query) = match query_at {
-        Some(at) => rest.split_at(at),
-        None => (rest, Default::default()),
-    };
-    let query = query.get(1..).unwrap_or_default();
-    let in_path = scene.detector.search(Shape::Path, path);
-    let in_query = scene.detector.search(Shape::Form, query);
-    let mut shown = String::from_utf8_lossy(method).into_owned();
-    shown.push(' ');
-    shown.push_str(&String::from_utf8_lossy(
-        target.get(..path_at).unwrap_or_default(),
-    ));
-    shown.push_str(&scene.detector.mask(path, &in_path));
-    if query_at.is_some() {
-        shown.push('?');
-        shown.push_str(&scene.detector.mask(query, &in_query));
-    }
-    let exchange = Exchange {
-        request: Some(printable(&shown, MAX_REQUEST_CHARS).into_owned()),
-        host: name,
-    };
-    let path_offset = offset + path_at as u64;
-    scene.report_matches(&Place::path(), in_path, path_offset, &exchange);
-    let query_offset = path_offset + path.len() as u64 + 1;
-    scene.report_matches(&Place::query(), in_query, query_offset, &exchange);
-    exchange
 }
 
 /// The authority of a target in absolute form (RFC 9112, 3.2.2), and where the path starts.

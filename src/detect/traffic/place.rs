@@ -44,6 +44,16 @@ impl Place {
         Self::new(Location::Payload, "websocket.message")
     }
 
+    /// What a WebSocket's control frame carries.
+    pub(crate) fn control() -> Self {
+        Self::new(Location::Payload, "websocket.control")
+    }
+
+    /// A field of an MQTT packet.
+    pub(crate) fn mqtt(word: &str) -> Self {
+        Self::new(Location::Payload, word)
+    }
+
     pub(crate) fn question() -> Self {
         Self::new(Location::Dns, "dns.question")
     }

@@ -177,6 +177,49 @@ impl Decoder {
     }
 }
 
+/// Deflated content without a frame and without an end: WebSocket's messages (RFC 7692, 7.2.2), whose
+/// window goes on from one to the next.
+#[derive(Debug)]
+pub struct Inflater {
+    state: Box<Decompress>,
+    out: Box<[u8]>,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self {
+            state: Box::new(Decompress::new(false)),
+            out: vec![0; CHUNK_BYTES].into_boxed_slice(),
+        }
+    }
+}
+
+impl Inflater {
+    /// Takes the next bytes; `sink` gets what they give and says whether it wants more.
+    pub fn handle_bytes(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Progress {
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match inflate(&mut self.state, &mut self.out, rest, sink) {
+                // A sender may end a block for good; the next message goes on behind it.
+                Progress::Ended(len) => {
+                    self.state.reset(false);
+                    at += len;
+                    if at >= bytes.len() || len == 0 {
+                        return Progress::Taken;
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Forgets what came before.
+    pub fn reset(&mut self) {
+        self.state.reset(false);
+    }
+}
+
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -222,8 +265,8 @@ fn gunzip(
     Progress::Taken
 }
 
-/// Inflates until all is taken; also what WebSocket messages are, which have no end of their own.
-pub(crate) fn inflate(
+/// Inflates until all is taken.
+fn inflate(
     state: &mut Decompress,
     out: &mut [u8],
     bytes: &[u8],

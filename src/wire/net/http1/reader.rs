@@ -116,6 +116,12 @@ impl HttpReader {
         self.expected.push_back(method);
     }
 
+    /// Whether a message may begin with the next byte.
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
+        self.state == State::Start && self.buffer.is_empty()
+    }
+
     /// Whether the connection now speaks another protocol: what was not taken belongs to that.
     #[must_use]
     pub fn is_switched(&self) -> bool {
