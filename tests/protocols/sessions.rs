@@ -54,7 +54,8 @@ fn http2_is_searched_as_http1_is() {
     let flow = &outcome.analysis.flows[0];
     assert_eq!(flow.application, Application::Http2);
     assert_eq!(flow.host.as_deref(), Some("api.example.org"));
-    assert_eq!(flow.bytes_opaque, 0);
+    // One message of protobuf, which is searched and is no text.
+    assert_eq!(flow.bytes_opaque, 17);
     assert_eq!(outcome.gaps, []);
     let answer = outcome
         .analysis

@@ -482,8 +482,7 @@ mod tests {
                         is_promise,
                         ..
                     } => {
-                        let part =
-                            |it: &Option<Vec<u8>>| it.as_deref().map_or("?".to_owned(), text);
+                        let part = |it: &Option<Vec<u8>>| text(it.as_deref().unwrap_or(b"?"));
                         let fields: Vec<String> = fields
                             .iter()
                             .map(|(name, value)| format!("{}={}", part(name), part(value)))
@@ -501,14 +500,13 @@ mod tests {
                     Http2Event::Loose { bytes, .. } => format!("loose {}", text(bytes)),
                     Http2Event::Lost => "lost".to_owned(),
                 };
-                let start = line.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ") + " ";
-                match log.last_mut() {
-                    Some(last) if line.starts_with("data") && last.starts_with(&start) => {
-                        last.push_str(&line[start.len()..]);
-                    }
-                    Some(last) if line.starts_with("loose") && last.starts_with("loose") => {
-                        last.push_str(&line["loose ".len()..]);
-                    }
+                let start = match event {
+                    Http2Event::Data { stream, .. } => format!("data {stream} "),
+                    Http2Event::Loose { .. } => "loose ".to_owned(),
+                    _ => "\n".to_owned(),
+                };
+                match (log.last_mut(), line.strip_prefix(&start)) {
+                    (Some(last), Some(more)) if last.starts_with(&start) => last.push_str(more),
                     _ => log.push(line),
                 }
             });
