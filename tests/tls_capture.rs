@@ -11,13 +11,13 @@
 
 mod common;
 
-use common::{skip, which};
+use common::{Bench, skip, which};
 use phonehome::base::secret::Secret;
 use phonehome::detect::analyzer::{Analyzer, Outcome};
 use phonehome::detect::detector::Detector;
 use phonehome::detect::finding::{Direction, Location};
 use phonehome::detect::options::Options;
-use phonehome::evidence::flow::{Application, Protection};
+use phonehome::evidence::flow::{Application, HostFrom, Protection};
 use phonehome::persona::datum::{Datum, DatumKind, Origin, Persona};
 use phonehome::wire::net::tls::keylog::KeyLog;
 use std::collections::BTreeMap;
@@ -310,6 +310,112 @@ fn changed_bits_are_survived() {
             assert!(outcome.analysis.findings.len() < 20, "{name} {bit}");
         }
     }
+}
+
+/// The datagrams of RFC 9001, A.2 and A.3, as a capture; the client's last byte may be changed.
+fn quic_capture(change: u8) -> Vec<u8> {
+    let word = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+    let mut file = [&0xa1b2_c3d4_u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8]].concat();
+    file.extend([word(65535), word(101)].concat());
+    let mut client = include_bytes!("data/quic/rfc9001-client.bin").to_vec();
+    *client.last_mut().unwrap() ^= change;
+    let server = include_bytes!("data/quic/rfc9001-server.bin").to_vec();
+    for (is_client, payload) in [(true, client), (false, server)] {
+        let mut ends = [([192, 0, 2, 42], 40_000), ([203, 0, 113, 20], 443)];
+        if !is_client {
+            ends.reverse();
+        }
+        let mut packet = Vec::new();
+        etherparse::PacketBuilder::ipv4(ends[0].0, ends[1].0, 64)
+            .udp(ends[0].1, ends[1].1)
+            .write(&mut packet, &payload)
+            .unwrap();
+        file.extend([word(0), word(0), word(packet.len()), word(packet.len())].concat());
+        file.extend(packet);
+    }
+    file
+}
+
+#[test]
+fn quic_shows_its_handshake() {
+    let outcome = analyze(&quic_capture(0), b"");
+    let flow = &outcome.analysis.flows[0];
+    assert_eq!(flow.application, Application::Quic);
+    assert_eq!(flow.protection, Protection::Tls);
+    assert_eq!(flow.host.as_deref(), Some("example.com"));
+    assert_eq!(flow.host_from, Some(HostFrom::Quic));
+    let tls = flow.tls.as_ref().unwrap();
+    assert_eq!(tls.version.as_deref(), Some("1.3"));
+    assert_eq!(tls.alpn, ["alpn"]);
+    assert!(tls.ja4.as_ref().unwrap().starts_with("q13d0211an_"));
+    assert_eq!(outcome.analysis.coverage.bytes_opaque, 0);
+
+    let damaged = analyze(&quic_capture(1), b"");
+    let flow = &damaged.analysis.flows[0];
+    assert_eq!(
+        (flow.application, flow.host.as_deref()),
+        (Application::Quic, None)
+    );
+    assert_eq!(flow.bytes_opaque, 1200);
+
+    if which("tshark").is_none() {
+        return skip("quic_shows_its_handshake", "no tshark here");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quic.pcap");
+    fs::write(&path, quic_capture(0)).unwrap();
+    let fields = [
+        "tls.handshake.extensions_server_name",
+        "tls.handshake.extensions_alpn_str",
+    ];
+    let rows = tshark(
+        &path,
+        Path::new("/dev/null"),
+        "tls.handshake.type == 1",
+        &fields,
+    );
+    assert_eq!(rows, [["example.com", "alpn"]]);
+}
+
+/// The same through the command line.
+#[test]
+fn a_key_log_is_an_option() {
+    let bench = Bench::new();
+    let persona = "schema: phonehome/persona/1\ndata:\n  - { id: phone-1, kind: phone, value: \"+447700900123\" }\n";
+    bench.file("persona.yaml", persona);
+    let (_, keys) = load(Path::new(RECORDED), "tls13-aes128");
+    let keys = String::from_utf8(keys).unwrap();
+    bench.file("some.keys", &keys);
+    bench.file("damaged.keys", &format!("what is this\n{keys}"));
+    bench.file("empty.keys", "# nothing\n");
+    let capture = format!("{RECORDED}/tls13-aes128.pcap");
+    let run = |keys: &[&str]| {
+        let arguments = [
+            "analyze",
+            &capture,
+            "--persona",
+            "persona.yaml",
+            "--format",
+            "json",
+        ];
+        bench.run(arguments.iter().chain(keys))
+    };
+    let ended = run(&["--keylog", "some.keys"]);
+    ended.expect_code(1);
+    let found: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(found["findings"][0]["protection"], "tls");
+    assert_eq!(found["flows"][0]["tls"]["version"], "1.3");
+    assert_eq!(found["coverage"]["bytes_opaque"], 0);
+    let ended = run(&["--keylog", "empty.keys", "--keylog", "damaged.keys"]);
+    ended.expect_code(1);
+    let told = "warning: key log `damaged.keys`: cannot read line 1";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    let told = "warning: key log `empty.keys`: no secret";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    let ended = run(&["--keylog", "none.keys"]);
+    ended.expect_code(2);
+    // Without keys nothing is found, and something is opaque.
+    run(&[]).expect_code(3);
 }
 
 /// Rows of what tshark sees with the keys.

@@ -102,6 +102,7 @@ pub struct Finding {
     pub at: f64,
     /// Method and target of the request, planted values masked.
     pub request: Option<String>,
-    /// Byte offset in the reassembled direction where the carrier starts.
+    /// Byte offset in the reassembled direction where the carrier starts; inside of TLS, among the
+    /// bytes of data that were inside.
     pub offset: u64,
 }

@@ -12,6 +12,9 @@ pub(crate) struct Analyze {
     /// What to look for, and decoys (schema phonehome/persona/1)
     #[arg(long, value_name = "FILE")]
     pub(crate) persona: Option<PathBuf>,
+    /// Keys of TLS connections, as SSLKEYLOGFILE has them; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Vec<PathBuf>,
     /// What stdout shows
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -10,6 +10,7 @@ use crate::detect::analyzer::Analyzer;
 use crate::detect::detector::Detector;
 use crate::detect::har_analyzer::HarAnalyzer;
 use crate::detect::options::Options;
+use crate::wire::net::tls::keylog::KeyLog;
 use crate::wire::pcap::problem::CaptureProblem;
 use indicatif::ProgressBar;
 use std::fs::File;
@@ -27,10 +28,16 @@ pub(crate) struct Analysed {
     pub(crate) unreadable: usize,
 }
 
+/// What is searched for, and the keys of what is encrypted.
+pub(crate) struct Search<'d> {
+    pub(crate) detector: &'d Detector,
+    pub(crate) keys: KeyLog,
+}
+
 /// Analyses every source.
 pub(crate) fn analyse(
     sources: &[Source],
-    detector: &Detector,
+    search: &Search<'_>,
     bar: &ProgressBar,
     terminal: Terminal,
 ) -> Analysed {
@@ -39,7 +46,7 @@ pub(crate) fn analyse(
         let name = source.name();
         bar.set_message(printable(&name, 60).into_owned());
         let (analysis, problem) = match open(source) {
-            Ok(mut file) => stream(&mut *file, &name, detector, bar),
+            Ok(mut file) => stream(&mut *file, &name, search, bar),
             Err(error) => {
                 let why = plain(&error);
                 let mut analysis = Analysis::default();
@@ -74,7 +81,7 @@ fn open(source: &Source) -> io::Result<Box<dyn Read>> {
 fn stream(
     source: &mut dyn Read,
     name: &str,
-    detector: &Detector,
+    search: &Search<'_>,
     bar: &ProgressBar,
 ) -> (Analysis, Option<String>) {
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -93,7 +100,7 @@ fn stream(
                 start.extend_from_slice(bytes);
                 // Of a pipe the first bytes may come one by one.
                 if start.len() >= MAGIC_BYTES {
-                    reading = Some(Reading::of(&start, name, detector));
+                    reading = Some(Reading::of(&start, name, search));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -101,7 +108,7 @@ fn stream(
         }
     };
     start.truncate(CHUNK_BYTES);
-    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, detector));
+    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, search));
     let (mut analysis, is_none) = reading.finish();
     let mut problem = failed;
     for input in &mut analysis.inputs {
@@ -127,13 +134,14 @@ enum Reading<'d> {
 }
 
 impl<'d> Reading<'d> {
-    fn of(start: &[u8], name: &str, detector: &'d Detector) -> Self {
-        let input = name.to_owned();
+    fn of(start: &[u8], name: &str, search: &Search<'d>) -> Self {
+        let (input, detector) = (name.to_owned(), search.detector);
         let mut reading = if HarAnalyzer::may_start(start) {
             Self::Archive(Box::new(HarAnalyzer::new(detector, input)))
         } else {
             let options = Options {
                 input,
+                keys: search.keys.clone(),
                 ..Options::default()
             };
             Self::Capture(Box::new(Analyzer::new(detector, options)))

@@ -9,7 +9,7 @@ use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::{Names, host_name};
 use crate::detect::traffic::record::FlowRecord;
 use crate::detect::traffic::scene::Scene;
-use crate::detect::traffic::udp::handle_datagram;
+use crate::detect::traffic::udp::{Quic, handle_datagram};
 use crate::evidence::flow::{FlowProtocol, HostFrom, Protection};
 use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
 use crate::wire::net::link::{NotIp, ip_packet};
@@ -25,6 +25,9 @@ const MAX_FLOWS: usize = 1 << 20;
 /// go, and read on from its next segment.
 const MAX_DIALOGUES: usize = 4096;
 
+/// QUIC handshakes that are read at the same time; of more, the oldest are let go.
+const MAX_QUICS: usize = 1024;
+
 /// Bytes that wait for lost ones, over all connections.
 const MAX_WAITING_BYTES: usize = 32 << 20;
 
@@ -36,6 +39,8 @@ pub(crate) struct FlowTable {
     /// Those followed, and when each was last heard of when it was queued.
     followed: VecDeque<(usize, u64)>,
     waiting_bytes: usize,
+    /// Those whose QUIC handshake is read, or was.
+    quics: VecDeque<usize>,
     names: Names,
     keys: KeyLog,
     apps: Apps,
@@ -47,6 +52,7 @@ struct Slot {
     record: FlowRecord,
     /// While a TCP connection is followed.
     dialogue: Option<Box<Dialogue>>,
+    quic: Quic,
 }
 
 /// A protocol and two addresses, the smaller first.
@@ -161,9 +167,14 @@ impl FlowTable {
             waiting_bytes,
             ..
         } = self;
-        let Some(Slot { record, dialogue }) = slots.get_mut(index) else {
+        let Some(slot) = slots.get_mut(index) else {
             return;
         };
+        let Slot {
+            record,
+            dialogue,
+            quic,
+        } = slot;
         record.last = record.last.max(at);
         record.uid = record.uid.or(frame.uid);
         let is_from_client = packet.source == record.client;
@@ -185,7 +196,12 @@ impl FlowTable {
         };
         match packet.transport {
             Transport::Udp => {
-                handle_datagram(packet.payload, packet.payload_len, offset, &mut scene);
+                let was_none = matches!(quic, Quic::None);
+                let (payload, len) = (packet.payload, packet.payload_len);
+                handle_datagram(payload, len, offset, quic, &mut scene);
+                if was_none && matches!(quic, Quic::Reading(_)) {
+                    self.follow_quic(index);
+                }
             }
             Transport::Tcp(header) => {
                 let Some(dialogue) = dialogue else {
@@ -264,6 +280,18 @@ impl FlowTable {
         }
     }
 
+    /// Reads a QUIC handshake; another may have to be let go.
+    fn follow_quic(&mut self, index: usize) {
+        self.quics.push_back(index);
+        if self.quics.len() > MAX_QUICS
+            && let Some(oldest) = self.quics.pop_front()
+            && let Some(slot) = self.slots.get_mut(oldest)
+            && slot.quic.end()
+        {
+            self.ledger.limit("QUIC handshakes read at the same time");
+        }
+    }
+
     fn open(&self, index: usize, packet: &Packet<'_>, at: u64, options: &Options) -> Option<Slot> {
         let (client, server) = client_and_server(packet, options);
         let protocol = ends(packet).0;
@@ -277,6 +305,7 @@ impl FlowTable {
         }
         Some(Slot {
             record,
+            quic: Quic::None,
             dialogue: match packet.transport {
                 Transport::Tcp(_) => Some(Box::default()),
                 Transport::Udp => None,
@@ -292,7 +321,10 @@ impl FlowTable {
             ledger,
             ..
         } = self;
-        let Some(Slot { record, dialogue }) = slots.get_mut(index) else {
+        let Some(Slot {
+            record, dialogue, ..
+        }) = slots.get_mut(index)
+        else {
             return;
         };
         let Some(dialogue) = dialogue.take() else {

@@ -101,19 +101,18 @@ impl TlsDirection {
 pub(crate) fn handle_client_hello(hello: &ClientHello, carriage: Carriage, scene: &mut Scene<'_>) {
     let shown = |name: &Vec<u8>| shown(&String::from_utf8_lossy(name));
     let details = details(scene);
-    details.alpn = hello
-        .protocols
-        .iter()
-        .take(MAX_PROTOCOLS)
-        .map(shown)
-        .collect();
-    details.ja4 = Some(fingerprint(hello, carriage));
-    details.encrypted_hello = hello.has_encrypted_hello();
     details.early_data |= hello.has_early_data();
+    // A second hello, asked for by the server or inside of the first's connection, changes nothing.
+    if details.ja4.is_none() {
+        let protocols = hello.protocols.iter().take(MAX_PROTOCOLS);
+        details.alpn = protocols.map(shown).collect();
+        details.ja4 = Some(fingerprint(hello, carriage));
+        details.encrypted_hello = hello.has_encrypted_hello();
+        details.sni = hello.server_name.as_deref().map(self::shown);
+    }
     let Some(name) = &hello.server_name else {
         return;
     };
-    details.sni = Some(self::shown(name));
     if let Some(name) = host_name(name) {
         let from = match carriage {
             Carriage::Tcp => HostFrom::Sni,
@@ -141,7 +140,9 @@ pub(crate) fn handle_server_hello(hello: &ServerHello, scene: &mut Scene<'_>) {
         0x0300 => Some("ssl3"),
         _ => None,
     };
-    details.version = version.map(str::to_owned);
+    if details.version.is_none() {
+        details.version = version.map(str::to_owned);
+    }
     if let Some(protocol) = &hello.protocol {
         choose(protocol, scene);
     }
@@ -149,7 +150,8 @@ pub(crate) fn handle_server_hello(hello: &ServerHello, scene: &mut Scene<'_>) {
 
 /// Notes the protocol that a server chose.
 fn choose(protocol: &[u8], scene: &mut Scene<'_>) {
-    details(scene).alpn_chosen = Some(shown(&String::from_utf8_lossy(protocol)));
+    let chosen = &mut details(scene).alpn_chosen;
+    chosen.get_or_insert_with(|| shown(&String::from_utf8_lossy(protocol)));
 }
 
 /// Notes a server's names. Those of a client are the handset's own, and are searched.

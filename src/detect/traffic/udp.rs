@@ -1,18 +1,75 @@
-//! Datagrams: DNS, QUIC by its header, a few known forms, and the payload of anything else.
+//! Datagrams: DNS, the handshake of QUIC, a few known forms, and the payload of anything else.
 
 use crate::base::bytes::Reader;
 use crate::detect::traffic::body::Body;
 use crate::detect::traffic::dns;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::scene::{Exchange, Scene};
+use crate::detect::traffic::tls::{handle_client_hello, handle_server_hello};
 use crate::evidence::flow::Application;
+use crate::wire::net::quic::reader::{QuicEvent, QuicReader};
+use crate::wire::net::tls::hello::ClientHello;
+use crate::wire::net::tls::ja4::Carriage;
+use crate::wire::net::tls::session::Role;
 
 /// DNS, multicast DNS, LLMNR.
 const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
 
+/// What is read of a flow's QUIC.
+#[derive(Debug, Default)]
+pub(crate) enum Quic {
+    /// Nothing was seen of it.
+    #[default]
+    None,
+    /// Its handshake.
+    Reading(Box<QuicReader>),
+    /// Nothing more.
+    Done,
+}
+
+impl Quic {
+    /// Ends the reading, done or not; whether the client's hello is still to come.
+    pub(crate) fn end(&mut self) -> bool {
+        match std::mem::replace(self, Self::Done) {
+            Self::Reading(reader) => !reader.has_client_hello(),
+            Self::None | Self::Done => false,
+        }
+    }
+
+    fn handle_datagram(&mut self, payload: &[u8], offset: u64, scene: &mut Scene<'_>) {
+        if matches!(self, Self::None) {
+            *self = Self::Reading(Box::default());
+        }
+        let mut understood = 0;
+        if let Self::Reading(reader) = self {
+            let role = match scene.is_from_client {
+                true => Role::Client,
+                false => Role::Server,
+            };
+            understood = reader.handle_datagram(payload, role, &mut |event| match event {
+                QuicEvent::ClientHello(hello) => {
+                    let hello = ClientHello { offset, ..hello };
+                    handle_client_hello(&hello, Carriage::Quic, scene);
+                }
+                QuicEvent::ServerHello(hello) => handle_server_hello(&hello, scene),
+            });
+            if reader.is_done() {
+                *self = Self::Done;
+            }
+        }
+        scene.count_opaque((payload.len() - understood.min(payload.len())) as u64);
+    }
+}
+
 /// Reads one datagram; `len` is its length on the wire, `offset` where its bytes start in their
 /// direction.
-pub(crate) fn handle_datagram(payload: &[u8], len: u32, offset: u64, scene: &mut Scene<'_>) {
+pub(crate) fn handle_datagram(
+    payload: &[u8],
+    len: u32,
+    offset: u64,
+    quic: &mut Quic,
+    scene: &mut Scene<'_>,
+) {
     scene.count(payload.len());
     let missing = u64::from(len).saturating_sub(payload.len() as u64);
     if missing > 0 {
@@ -29,9 +86,8 @@ pub(crate) fn handle_datagram(payload: &[u8], len: u32, offset: u64, scene: &mut
     }
     scene.record.messages += 1;
     if scene.record.application == Application::Quic || starts_quic(payload) {
-        scene.record.application = Application::Quic;
-        scene.count_opaque(payload.len() as u64);
-        return;
+        scene.speaks(Application::Quic);
+        return quic.handle_datagram(payload, offset, scene);
     }
     let nothing = Exchange::default();
     let mut body = Body::unknown(Place::udp_payload(), offset);

@@ -8,6 +8,7 @@ pub mod http2;
 pub mod ip;
 pub mod link;
 pub mod mqtt;
+pub mod quic;
 pub mod tcp;
 pub mod tls;
 pub mod websocket;
