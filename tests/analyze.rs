@@ -13,6 +13,8 @@ mod common;
 
 use capture::{PERSONA, harmless, leaking, write};
 use common::{Bench, Ended};
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -283,6 +285,142 @@ fn what_a_person_sees() {
     let bench = bench();
     write(&bench.path("a.pcap"), &leaking().pcap());
     insta::assert_snapshot!(transcript(&analyze(&bench, &["a.pcap"])));
+}
+
+/// The steps are those of the chain, and no step shows a value.
+#[test]
+fn a_finding_is_explained() {
+    let bench = bench();
+    write(&bench.path("a.pcap"), &leaking().pcap());
+    let mut shown = String::new();
+    for number in ["1", "2", "3"] {
+        let ended = analyze(&bench, &["a.pcap", "--explain", number]);
+        let _ = writeln!(shown, "{}", transcript(&ended));
+    }
+    for value in ["490154203237518", "447700900123", "eyJpbWVpIjoiNDkw"] {
+        assert!(!shown.contains(value), "{shown}");
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn reports_are_written_whole_or_not_at_all() {
+    let bench = bench();
+    write(&bench.path("a b.pcap"), &leaking().pcap());
+    let whole = harmless().pcap();
+    write(&bench.path("cut.pcap"), &whole[..whole.len() - 10]);
+    let arguments = [
+        "a b.pcap",
+        "cut.pcap",
+        "--quiet",
+        "--write",
+        "json=r.json",
+        "--write",
+        "sarif=r.sarif",
+        "--write",
+        "junit=r.xml",
+        "--write",
+        "human=r.txt",
+    ];
+    let ended = analyze(&bench, &arguments);
+    ended.expect_code(1);
+    assert_eq!(ended.stdout, "");
+    let read =
+        |name: &str| -> Value { serde_json::from_str(&common::read(bench.path(name))).unwrap() };
+    let analysis = read("r.json");
+    assert_eq!(analysis["findings"].as_array().unwrap().len(), 2);
+    // The properties that SARIF 2.1.0 requires (3.13 to 3.27), and the places that it refers to.
+    let sarif = read("r.sarif");
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    assert_eq!(run["tool"]["driver"]["name"], "phonehome");
+    assert_eq!(run["artifacts"][0]["location"]["uri"], "a%20b.pcap");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    for result in results {
+        let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
+        assert_eq!(result["level"], "error");
+        let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+        assert_eq!(
+            (&place["uri"], &place["index"]),
+            (&json!("a%20b.pcap"), &json!(0))
+        );
+        assert!(result["message"]["text"].is_string());
+    }
+    let notes = run["invocations"][0]["toolExecutionNotifications"]
+        .as_array()
+        .unwrap();
+    assert!(
+        notes[0]["message"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("ends inside")
+    );
+    let junit = common::read(bench.path("r.xml"));
+    assert!(
+        junit.contains("tests=\"4\" skipped=\"0\" failures=\"2\" errors=\"2\""),
+        "{junit}"
+    );
+    assert!(common::read(bench.path("r.txt")).contains("Result: "));
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    let ended = analyze(
+        &bench,
+        &["cut.pcap", "--write", "json=folder", "--write", "sarif=s"],
+    );
+    ended.expect_code(4);
+    assert!(
+        ended.stderr.contains("cannot write `folder`"),
+        "{}",
+        ended.stderr
+    );
+    assert!(bench.path("s").is_file());
+}
+
+/// Whatever stands in a folder: each file has its clear error, and nothing panics.
+#[test]
+fn a_folder_of_random_files_ends_with_clear_errors() {
+    let bench = bench();
+    std::fs::create_dir(bench.path("files")).unwrap();
+    let mut random = StdRng::seed_from_u64(4);
+    let whole = leaking().pcap();
+    let section = [0x0a, 0x0d, 0x0d, 0x0a];
+    for number in 0..60 {
+        let mut bytes = vec![0; random.random_range(0..3000)];
+        random.fill_bytes(&mut bytes);
+        // Some begin as what is known does, some are a capture with bytes changed.
+        match number % 6 {
+            0 => bytes
+                .splice(..bytes.len().min(24), whole[..24].iter().copied())
+                .for_each(drop),
+            1 => bytes.splice(..bytes.len().min(4), section).for_each(drop),
+            2 => bytes
+                .splice(..0, *b"{\"log\":{\"entries\":[{")
+                .for_each(drop),
+            3 => {
+                bytes = whole.clone();
+                for _ in 0..20 {
+                    let at = random.random_range(24..bytes.len());
+                    bytes[at] = random.random();
+                }
+            }
+            _ => {}
+        }
+        write(&bench.path(&format!("files/{number:02}")), &bytes);
+    }
+    let ended = analyze(&bench, &["files", "--format", "json"]);
+    ended.expect_code(4);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    let analysis: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(analysis["inputs"].as_array().unwrap().len(), 60);
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.starts_with("error: cannot read `files/")),
+        "{lines:?}"
+    );
+    assert!(lines.len() >= 20, "{lines:?}");
 }
 
 #[test]

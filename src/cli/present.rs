@@ -21,7 +21,7 @@ use std::iter;
 use std::path::Path;
 
 /// Columns of a report in a file.
-const FILE_WIDTH: usize = 120;
+pub(crate) const FILE_WIDTH: usize = 120;
 
 /// Prints and writes the reports. The exit code says what the run came to; that a report could not
 /// be written is told, and hides nothing graver.
@@ -58,7 +58,7 @@ pub(crate) fn exit(record: &RunRecord) -> Exit {
 }
 
 /// Writes a report whole or not at all; into what is no file (a pipe, `/dev/null`) as it comes.
-fn write(path: &Path, text: &str) -> Result<(), Rejection> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Rejection> {
     let refuse =
         |why: String| Rejection::failure(format!("cannot write `{}`: {why}", path.display()));
     let found = fs::metadata(path);

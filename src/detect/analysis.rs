@@ -130,6 +130,15 @@ impl Analysis {
     /// What it comes to.
     #[must_use]
     pub fn conclusion(&self) -> Conclusion {
+        match self.findings.is_empty() {
+            false => Conclusion::Found,
+            true => self.conclusion_without_findings(),
+        }
+    }
+
+    /// What can be said of a datum that is not among the findings.
+    #[must_use]
+    pub fn conclusion_without_findings(&self) -> Conclusion {
         let Coverage {
             bytes_opaque,
             bytes_missing,
@@ -142,10 +151,9 @@ impl Analysis {
         let is_sure = (bytes_opaque, bytes_missing, flows_with_gaps) == (&0, &0, &0)
             && problems.is_empty()
             && self.inputs.iter().all(is_whole);
-        match (self.findings.is_empty(), is_sure) {
-            (false, _) => Conclusion::Found,
-            (true, false) => Conclusion::Unsure,
-            (true, true) => Conclusion::NothingFound,
+        match is_sure {
+            false => Conclusion::Unsure,
+            true => Conclusion::NothingFound,
         }
     }
 }

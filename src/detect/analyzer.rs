@@ -534,6 +534,7 @@ mod tests {
             request: Some("GET /pass/user@id?type=MXPH&externalId=<contact-1.phone>".to_owned()),
             // After `GET /pass/user@id?`.
             offset: 18,
+            trace: None,
         };
         assert_eq!(outcome.analysis.findings, [expected]);
         let coverage = outcome.analysis.coverage;

@@ -30,6 +30,7 @@ use crate::detect::index::{Index, Match};
 use crate::detect::layer::budget::{Budget, Limit};
 use crate::detect::layer::tokens::Tokens;
 use crate::detect::layer::views::{Hidden, Layer, views};
+use crate::detect::trace::{Trace, Undone, context};
 use crate::persona::datum::{Datum, DatumKind, Persona};
 use core::cmp::Reverse;
 use core::ops::Range;
@@ -44,6 +45,7 @@ pub struct Detector {
     subjects: Vec<Subject>,
     index: Index,
     too_short: Vec<String>,
+    explains: bool,
 }
 
 /// A datum as findings name it.
@@ -78,6 +80,8 @@ pub struct Hit {
     pub chain: Vec<String>,
     /// Where it is in the field; if something had to be undone to see it, where that is.
     pub extent: Range<usize>,
+    /// How it was seen, if the detector explains.
+    pub trace: Option<Box<Trace>>,
     /// The smaller, the better.
     pub(crate) rank: Rank,
 }
@@ -125,7 +129,20 @@ impl Detector {
             subjects: data.chain(decoys).collect(),
             index,
             too_short,
+            explains: false,
         }
+    }
+
+    /// The same, and every hit says how it was seen ([`Hit::trace`]), which takes more memory.
+    #[must_use]
+    pub const fn explaining(mut self) -> Self {
+        self.explains = true;
+        self
+    }
+
+    /// Everywhere that any datum is in these bytes.
+    pub(crate) fn extents(&self, bytes: &[u8]) -> Vec<(Range<usize>, usize)> {
+        self.look(Shape::Free, bytes, 0..bytes.len(), false).extents
     }
 
     /// Ids of data that are too short to be told from chance; nothing can be said of them.
@@ -178,6 +195,10 @@ impl Detector {
         field: &[u8],
         bounds: Range<usize>,
     ) -> Matches {
+        self.look(shape, field, bounds, self.explains)
+    }
+
+    fn look(&self, shape: Shape, field: &[u8], bounds: Range<usize>, explains: bool) -> Matches {
         let parts = shape.parts(field);
         let mut best = Best::default();
         let tokens = Tokens::of(field);
@@ -193,7 +214,10 @@ impl Detector {
                     .or_else(|| json_name_before(field, range.start)),
             };
             let chain = name.iter().cloned().collect();
-            best.keep(&found, name, chain, range, Depth::Surface);
+            let kept = best.keep(&found, name, chain, range, Depth::Surface);
+            if let (true, Some(hit)) = (explains, kept) {
+                hit.trace = Some(self.trace(&[], field, &found));
+            }
         });
         let mut budget = Budget::for_len(field.len());
         let is_form = shape == Shape::Form;
@@ -214,6 +238,8 @@ impl Detector {
                     number,
                     extent: range,
                     steps: Vec::new(),
+                    undone: Vec::new(),
+                    explains,
                     depth: 0,
                     best: &mut best,
                 };
@@ -227,6 +253,16 @@ impl Detector {
             extents: best.extents,
             limits: budget.into_limits(),
         }
+    }
+
+    fn trace(&self, undone: &[Undone], bytes: &[u8], found: &Match) -> Box<Trace> {
+        Box::new(Trace {
+            undone: undone.to_vec(),
+            form: found.chain.len(),
+            len: bytes.len(),
+            range: found.range.clone(),
+            context: context(self, bytes, &found.range, found.datum),
+        })
     }
 
     /// A field with everything that was found in it replaced by the ids of what it is.
@@ -269,6 +305,8 @@ struct Nested<'a> {
     number: usize,
     extent: Range<usize>,
     steps: Vec<String>,
+    undone: Vec<Undone>,
+    explains: bool,
     depth: usize,
     best: &'a mut Best,
 }
@@ -290,12 +328,22 @@ impl Nested<'_> {
             let known = self.steps.len();
             self.steps
                 .extend(view.steps.iter().map(ToString::to_string));
+            if self.explains {
+                let words = self.steps.get(known..).unwrap_or_default().to_vec();
+                let (before, after) = (layer.tokens.bytes.len(), view.bytes.len());
+                self.undone.push(Undone {
+                    words,
+                    before,
+                    after,
+                });
+            }
             let tokens = Tokens::of(&view.bytes);
             self.search(&tokens, view.hidden_by);
             self.depth += 1;
             self.below(view.layer(&tokens), budget);
             self.depth -= 1;
             self.steps.truncate(known);
+            self.undone.pop();
         });
     }
 
@@ -326,7 +374,10 @@ impl Nested<'_> {
                 Depth::Hidden
             };
             let extent = self.extent.clone();
-            self.best.keep(&found, name, chain, extent, depth);
+            let kept = self.best.keep(&found, name, chain, extent, depth);
+            if let (true, Some(hit)) = (self.explains, kept) {
+                hit.trace = Some(detector.trace(&self.undone, bytes, &found));
+            }
         });
     }
 }
@@ -346,7 +397,7 @@ impl Best {
         mut chain: Vec<String>,
         extent: Range<usize>,
         depth: Depth,
-    ) {
+    ) -> Option<&mut Hit> {
         self.extents.push((extent.clone(), found.datum));
         chain.extend(found.chain.iter().cloned());
         let rank = Rank {
@@ -356,20 +407,22 @@ impl Best {
             start: extent.start,
         };
         if depth != Depth::Surface && !self.is_news(found.datum, &rank, &extent) {
-            return;
+            return None;
         }
         let key = (found.datum, name);
-        if self.hits.get(&key).is_none_or(|known| rank < known.rank) {
-            let hit = Hit {
-                datum: found.datum,
-                name: key.1.clone(),
-                evidence: found.evidence,
-                chain,
-                extent,
-                rank,
-            };
-            self.hits.insert(key, hit);
+        if self.hits.get(&key).is_some_and(|known| rank >= known.rank) {
+            return None;
         }
+        let hit = Hit {
+            datum: found.datum,
+            name: key.1.clone(),
+            evidence: found.evidence,
+            chain,
+            extent,
+            trace: None,
+            rank,
+        };
+        Some(self.hits.entry(key).insert_entry(hit).into_mut())
     }
 
     /// All hits; of what could only be tried, those that no other hit of the same datum explains.

@@ -25,6 +25,7 @@
 //!
 //! No spelling is named: `+447700900123` and `07700 900123` are the same datum in the same form.
 
+use crate::detect::trace::Trace;
 use crate::evidence::flow::Protection;
 use crate::persona::datum::DatumKind;
 use serde::{Deserialize, Serialize};
@@ -105,4 +106,7 @@ pub struct Finding {
     /// Byte offset in the reassembled direction where the carrier starts; inside of TLS, among the
     /// bytes of data that were inside.
     pub offset: u64,
+    /// How it was seen, if the detector explains. Not part of the contract.
+    #[serde(skip)]
+    pub trace: Option<Box<Trace>>,
 }

@@ -20,4 +20,5 @@ mod pattern;
 mod short;
 mod spelling;
 mod split;
+pub mod trace;
 mod traffic;

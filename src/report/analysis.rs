@@ -17,12 +17,12 @@ const MAX_ROWS: usize = 60;
 const MAX_LINES: usize = 12;
 
 /// What was looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Searched {
-    /// Data of the persona.
-    pub data: usize,
-    /// Decoys of the persona.
-    pub decoys: usize,
+    /// The ids of the persona's data.
+    pub data: Vec<String>,
+    /// The ids of its decoys.
+    pub decoys: Vec<String>,
 }
 
 /// The whole report, lines of at most `width` columns.
@@ -37,6 +37,7 @@ pub fn human(analysis: &Analysis, searched: &Searched, width: usize, style: &Sty
     text.push_str(&page.found());
     text.push_str(&page.decoys(searched));
     text.push_str(&page.seen());
+    text.push_str(&page.next());
     text.push_str(&page.result());
     text
 }
@@ -61,8 +62,8 @@ type Row<'a> = (
 
 impl Page<'_> {
     fn inputs(&self, searched: &Searched) -> String {
-        let data = count_of(searched.data, "datum", "data");
-        let decoys = count_of(searched.decoys, "decoy", "decoys");
+        let data = count_of(searched.data.len(), "datum", "data");
+        let decoys = count_of(searched.decoys.len(), "decoy", "decoys");
         let inputs = count_of(self.analysis.inputs.len(), "input", "inputs");
         let mut text = self.heading(&format!("Looked for {data} and {decoys} in {inputs}"));
         for input in self.analysis.inputs.iter().take(MAX_LINES) {
@@ -184,7 +185,7 @@ impl Page<'_> {
         let title = format!(
             "The search errs: {} of {} that are nowhere were found",
             ids.len(),
-            count_of(searched.decoys, "decoy", "decoys")
+            count_of(searched.decoys.len(), "decoy", "decoys")
         );
         let title = paint(self.style.bad, title);
         format!("{title}\n{}\n", self.table(found))
@@ -229,6 +230,15 @@ impl Page<'_> {
         text.push_str(&more(coverage.problems.len(), MAX_LINES));
         text.push('\n');
         text
+    }
+
+    /// What to do next.
+    fn next(&self) -> String {
+        if self.analysis.findings.is_empty() {
+            return String::new();
+        }
+        let step = "follow a finding from the wire to the datum, by its number: --explain 1";
+        format!("{}{}\n", self.heading("Next"), self.item(step))
     }
 
     fn result(&self) -> String {
@@ -325,7 +335,7 @@ fn count_of(number: usize, one: &str, several: &str) -> String {
     format!("{number} {word}")
 }
 
-const fn how(protection: Protection) -> &'static str {
+pub(super) const fn how(protection: Protection) -> &'static str {
     match protection {
         Protection::Clear => "clear",
         Protection::Tls => "encrypted",
@@ -344,6 +354,11 @@ const fn evidence(evidence: Evidence) -> &'static str {
 /// Date and time of the day in UTC.
 fn moment(seconds: f64) -> String {
     written(seconds, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// Date and time in UTC, to the microsecond.
+pub(super) fn exact_moment(seconds: f64) -> String {
+    written(seconds, "%Y-%m-%d %H:%M:%S%.6f UTC")
 }
 
 fn written(seconds: f64, form: &str) -> String {

@@ -201,7 +201,7 @@ fn case(class: &str, name: &str, status: TestCaseStatus) -> TestCase {
 }
 
 /// Text from a handset fit for XML.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     valid(&words::shown(text))
 }
 

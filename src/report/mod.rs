@@ -2,8 +2,10 @@
 //! alone, so that a report can be made again at any time; prints nothing.
 
 pub mod analysis;
+pub mod analysis_junit;
 pub mod diff;
 pub mod disclosed;
+pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod handsets;
@@ -12,5 +14,6 @@ pub mod json;
 pub mod junit;
 pub mod matrix;
 pub mod next;
+pub mod sarif;
 pub mod style;
 pub mod words;

@@ -12,7 +12,7 @@ use crate::cli::input::read_bytes;
 use crate::cli::load;
 use crate::cli::terminal::Terminal;
 use crate::detect::detector::Detector;
-use crate::persona::datum::Persona;
+use crate::persona::datum::{Datum, Persona};
 use crate::report::analysis::Searched;
 use crate::wire::net::tls::keylog::KeyLog;
 
@@ -28,6 +28,10 @@ pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit
     let keys = key_log(args, terminal)?;
     let sources = sources(&args.inputs)?;
     let detector = Detector::new(&persona);
+    let detector = match args.explain {
+        Some(_) => detector.explaining(),
+        None => detector,
+    };
     let bar = progress::bar(&sources, terminal);
     let search = Search {
         detector: &detector,
@@ -37,9 +41,10 @@ pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit
     let too_short = detector.too_short().iter();
     let problems = too_short.map(|id| format!("{id} is too short to be told from chance"));
     analysed.analysis.coverage.problems.extend(problems);
+    let ids = |data: &[Datum]| data.iter().map(|datum| datum.id.clone()).collect();
     let searched = Searched {
-        data: persona.data.len(),
-        decoys: persona.decoys.len(),
+        data: ids(&persona.data),
+        decoys: ids(&persona.decoys),
     };
     Ok(present(&analysed, &searched, args, terminal))
 }

@@ -156,6 +156,7 @@ impl Scene<'_> {
             at: seconds(at),
             request: exchange.request.clone(),
             offset,
+            trace: hit.trace,
         };
         let is_decoy = self.detector.is_decoy(hit.datum);
         self.ledger.report(finding, is_decoy);
