@@ -35,6 +35,7 @@ const CASES: &[(&str, &str, &[usize])] = &[
     ("tls13-aes128", "1.3", &[1]),
     ("tls13-aes256", "1.3", &[1]),
     ("tls13-chacha", "1.3", &[1]),
+    ("tls13-h2", "1.3", &[1]),
     ("tls13-retry", "1.3", &[1]),
     ("tls13-key-update", "1.3", &[3]),
     ("tls13-early", "1.3", &[1, 2]),
@@ -126,7 +127,14 @@ fn check(folder: &Path, name: &str, version: &str, requests: &[usize]) {
         let tls = flow.tls.as_ref().unwrap();
         assert_eq!(tls.version.as_deref(), Some(version), "{name}");
         assert_eq!(tls.sni.as_deref(), Some(HOST), "{name}");
-        assert_eq!(flow.application, Application::Http1, "{name}");
+        let is_http2 = name.ends_with("-h2");
+        let expected = if is_http2 {
+            Application::Http2
+        } else {
+            Application::Http1
+        };
+        assert_eq!(flow.application, expected, "{name}");
+        assert_eq!(tls.alpn_chosen.as_deref() == Some("h2"), is_http2, "{name}");
         assert_eq!(flow.protection, Protection::Tls, "{name}");
         assert_eq!(flow.bytes_opaque, 0, "{name}");
         assert_eq!(flow.gaps, 0, "{name}");
@@ -439,7 +447,7 @@ fn tshark(capture: &Path, keys: &Path, filter: &str, fields: &[&str]) -> Vec<Vec
 /// The same connections made anew, and tshark asked about them.
 #[test]
 fn tshark_reads_the_same() {
-    for program in ["tshark", "openssl", "curl", "python3"] {
+    for program in ["tshark", "openssl", "curl", "python3", "nghttpd"] {
         if which(program).is_none() {
             return skip("tshark_reads_the_same", &format!("no {program} here"));
         }
@@ -461,11 +469,12 @@ fn tshark_reads_the_same() {
         for row in tshark(
             &path("pcap"),
             &path("keys"),
-            "http.request",
-            &["tcp.stream", "http.request.uri"],
+            "http.request || http2.headers.path",
+            &["tcp.stream", "http.request.uri", "http2.headers.path"],
         ) {
+            let target = format!("{}{}", row[1], row[2]);
             assert!(
-                row[1].ends_with("?msisdn=%2B447700900123"),
+                target.ends_with("?msisdn=%2B447700900123"),
                 "{name}: {row:?}"
             );
             *expected.entry(row[0].parse().unwrap()).or_default() += 1;
@@ -475,7 +484,8 @@ fn tshark_reads_the_same() {
         let bodies = tshark(
             &path("pcap"),
             &path("keys"),
-            "http.request && http.file_data contains \"490154203237518\"",
+            "(http.request && http.file_data contains \"490154203237518\") \
+             || http2.data.data contains \"490154203237518\"",
             &["tcp.stream"],
         );
         assert_eq!(in_bodies(&outcome), bodies.len(), "{name}");

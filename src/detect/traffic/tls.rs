@@ -20,6 +20,9 @@ const MAX_PROTOCOLS: usize = 32;
 /// A name is kept to so many characters.
 const MAX_NAME_CHARS: usize = 255;
 
+/// HTTP/2 by its ALPN name.
+const HTTP2: &[u8] = b"h2";
+
 /// One direction.
 #[derive(Debug)]
 pub(crate) struct TlsDirection {
@@ -56,8 +59,14 @@ impl TlsDirection {
             TlsEvent::ClientHello(hello) => {
                 handle_client_hello(&hello, Carriage::Tcp, scene);
             }
-            TlsEvent::ServerHello(hello) => handle_server_hello(&hello, scene),
-            TlsEvent::Protocol(protocol) => choose(&protocol, scene),
+            TlsEvent::ServerHello(hello) => {
+                shared.is_http2 |= hello.protocol.as_deref() == Some(HTTP2);
+                handle_server_hello(&hello, scene);
+            }
+            TlsEvent::Protocol(protocol) => {
+                shared.is_http2 |= protocol == HTTP2;
+                choose(&protocol, scene);
+            }
             TlsEvent::Certificate(body, is_13) => handle_certificate(body, is_13, start, scene),
             TlsEvent::Data { offset, bytes } => scene.inside(|scene| {
                 scene.record.is_decrypted = true;
