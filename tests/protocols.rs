@@ -11,5 +11,7 @@
 mod bodies;
 #[path = "protocols/capture.rs"]
 mod capture;
+#[path = "protocols/links.rs"]
+mod links;
 #[path = "protocols/sessions.rs"]
 mod sessions;

@@ -11,9 +11,11 @@ use crate::detect::traffic::record::FlowRecord;
 use crate::detect::traffic::scene::Scene;
 use crate::detect::traffic::udp::{Quic, handle_datagram};
 use crate::evidence::flow::{FlowProtocol, HostFrom, Protection};
+use crate::wire::net::fragment::{Datagram, Fragment, Fragments};
 use crate::wire::net::ip::{NotTransport, Packet, TcpHeader, Transport, transport, wire_len};
 use crate::wire::net::link::{NotIp, ip_packet};
 use crate::wire::net::tls::keylog::KeyLog;
+use crate::wire::pcap::link_type::LinkType;
 use crate::wire::pcap::reader::Frame;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{HashMap, VecDeque};
@@ -41,6 +43,7 @@ pub(crate) struct FlowTable {
     waiting_bytes: usize,
     /// Those whose QUIC handshake is read, or was.
     quics: VecDeque<usize>,
+    fragments: Fragments,
     names: Names,
     keys: KeyLog,
     apps: Apps,
@@ -77,31 +80,90 @@ impl FlowTable {
         let ip = match ip_packet(frame.link, frame.data) {
             Ok(ip) => ip,
             Err(NotIp::OtherProtocol) => return,
-            Err(reason) => return self.ledger.unread(reason.to_string()),
-        };
-        let packet = match transport(ip) {
-            Ok(packet) => packet,
             Err(reason) => {
-                self.count(ip);
-                if reason != NotTransport::Icmp {
-                    self.ledger.unread(reason.to_string());
+                if reason == NotIp::Encrypted {
+                    // Whose bytes and which way is not known.
+                    self.ledger.delivered += frame.data.len() as u64;
+                    self.ledger.coverage.bytes_opaque += frame.data.len() as u64;
                 }
-                return;
+                return self.ledger.unread(reason.to_string());
             }
         };
-        if stays_inside(&packet, options) {
-            return;
+        match transport(ip) {
+            Ok(packet) => {
+                if self.takes(&packet, options) {
+                    self.count(ip);
+                    self.handle_packet(&packet, frame, detector, options);
+                }
+            }
+            Err(reason) => {
+                self.count(ip);
+                match (reason, Fragment::of(ip)) {
+                    (NotTransport::Fragment, Some(fragment)) => {
+                        self.handle_fragment(&fragment, frame, detector, options);
+                    }
+                    (NotTransport::Icmp, _) => {}
+                    (reason, _) => self.ledger.unread(reason.to_string()),
+                }
+            }
         }
-        if options
-            .exclude
-            .iter()
-            .any(|it| excludes(it, &packet, options))
-        {
+    }
+
+    /// Whether a packet belongs to the analysis.
+    fn takes(&mut self, packet: &Packet<'_>, options: &Options) -> bool {
+        if stays_inside(packet, options) {
+            return false;
+        }
+        let mut exclusions = options.exclude.iter();
+        let is_excluded = exclusions.any(|it| excludes(it, packet, options));
+        if is_excluded {
             self.ledger.coverage.bytes_excluded += u64::from(packet.payload_len);
-            return;
         }
-        self.count(ip);
-        self.handle_packet(&packet, frame, detector, options);
+        !is_excluded
+    }
+
+    fn handle_fragment(
+        &mut self,
+        fragment: &Fragment<'_>,
+        frame: &Frame<'_>,
+        detector: &Detector,
+        options: &Options,
+    ) {
+        let mut ready = Vec::new();
+        self.fragments
+            .handle_fragment(fragment, frame.at, &mut |datagram| ready.push(datagram));
+        for datagram in ready {
+            self.handle_datagram_of_parts(&datagram, frame, detector, options);
+        }
+    }
+
+    fn handle_datagram_of_parts(
+        &mut self,
+        datagram: &Datagram,
+        frame: &Frame<'_>,
+        detector: &Detector,
+        options: &Options,
+    ) {
+        if datagram.is_contested {
+            let what = "IP fragments that contradict each other".to_owned();
+            self.ledger.unread(what);
+        }
+        if !datagram.is_whole() {
+            let what = "IP datagrams of which not all fragments came".to_owned();
+            self.ledger.unread(what);
+        }
+        match datagram.transport() {
+            Ok(packet) => {
+                if self.takes(&packet, options) {
+                    self.handle_packet(&packet, frame, detector, options);
+                }
+            }
+            Err(NotTransport::Icmp) => {}
+            Err(reason) => {
+                self.ledger.coverage.bytes_missing += datagram.missing();
+                self.ledger.unread(reason.to_string());
+            }
+        }
     }
 
     /// Takes a key log of the capture's own.
@@ -130,6 +192,18 @@ impl FlowTable {
 
     /// Ends every flow that is still followed.
     pub(crate) fn finish(&mut self, detector: &Detector, options: &Options) {
+        let mut ready = Vec::new();
+        self.fragments.finish(&mut |datagram| ready.push(datagram));
+        for datagram in ready {
+            let frame = Frame {
+                at: datagram.at,
+                link: LinkType::RAW,
+                original_len: 0,
+                data: &[],
+                uid: None,
+            };
+            self.handle_datagram_of_parts(&datagram, &frame, detector, options);
+        }
         for index in 0..self.slots.len() {
             self.end_dialogue(index, detector, options);
         }

@@ -1,11 +1,16 @@
 //! From an IP packet (version 4, or 6 with extension headers) to the TCP segment or UDP datagram in
-//! it. Fragments are named, not put together; checksums are not checked, because hardware fills them
+//! it, through tunnels in the clear. Fragments are named, `wire::net::fragment` puts them together;
+//! checksums are not checked, because hardware fills them
 //! in after the capture.
 
 use crate::base::bytes::Reader;
+use crate::wire::net::tunnel;
 use core::net::{IpAddr, SocketAddr};
 use etherparse::{IpNumber, LaxIpSlice, LenSource};
 use thiserror::Error;
+
+/// Packets deeper in packets than this are not followed.
+const MAX_TUNNELS: usize = 4;
 
 /// A transport's payload with its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +61,7 @@ pub enum NotTransport {
     #[error("packets that end inside their headers")]
     Truncated,
     /// One part of a packet that was sent in several.
-    #[error("IP fragments, which are not put together")]
+    #[error("IP fragments inside of tunnels, which are not put together")]
     Fragment,
     /// ICMP: control messages without a payload of an app's.
     #[error("ICMP messages")]
@@ -68,6 +73,11 @@ pub enum NotTransport {
 
 /// What is in an IP packet.
 pub fn transport(packet: &[u8]) -> Result<Packet<'_>, NotTransport> {
+    transport_at(packet, 0)
+}
+
+/// What is in an IP packet inside so many others.
+fn transport_at(packet: &[u8], depth: usize) -> Result<Packet<'_>, NotTransport> {
     let (ip, stopped) = LaxIpSlice::from_slice(packet).map_err(|_| NotTransport::Damaged)?;
     if ip.is_fragmenting_payload() {
         return Err(NotTransport::Fragment);
@@ -82,9 +92,32 @@ pub fn transport(packet: &[u8]) -> Result<Packet<'_>, NotTransport> {
         LenSource::Slice => None,
         _ => u32::try_from(payload.payload.len()).ok(),
     };
-    match ip.payload_ip_number() {
-        IpNumber::TCP => segment(addresses, payload.payload, len),
-        IpNumber::UDP => datagram(addresses, payload.payload, len),
+    let number = ip.payload_ip_number();
+    if depth < MAX_TUNNELS {
+        if let Some(inner) = tunnel::inside(number.0, payload.payload) {
+            return transport_at(inner, depth + 1);
+        }
+        if number == IpNumber::UDP
+            && let Ok(packet) = datagram(addresses, payload.payload, len)
+            && let Some(inner) = tunnel::inside_udp(packet.destination.port(), packet.payload)
+            && let Ok(packet) = transport_at(inner, depth + 1)
+        {
+            return Ok(packet);
+        }
+    }
+    transport_in(addresses, number.0, payload.payload, len)
+}
+
+/// What is in the payload of an IP packet; `len` is its length on the wire, if that is known.
+pub(super) fn transport_in(
+    addresses: (IpAddr, IpAddr),
+    number: u8,
+    payload: &[u8],
+    len: Option<u32>,
+) -> Result<Packet<'_>, NotTransport> {
+    match IpNumber(number) {
+        IpNumber::TCP => segment(addresses, payload, len),
+        IpNumber::UDP => datagram(addresses, payload, len),
         IpNumber::ICMP | IpNumber::IPV6_ICMP | IpNumber::IGMP => Err(NotTransport::Icmp),
         other => Err(NotTransport::Other(other.0)),
     }

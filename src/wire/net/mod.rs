@@ -2,6 +2,7 @@
 
 pub mod coding;
 pub mod dns;
+pub mod fragment;
 mod gzip;
 pub mod http1;
 pub mod http2;
@@ -11,4 +12,6 @@ pub mod mqtt;
 pub mod quic;
 pub mod tcp;
 pub mod tls;
+mod tunnel;
 pub mod websocket;
+mod wlan;

@@ -439,7 +439,7 @@ mod tests {
         .concat();
         let new = [
             &b"\x10\x17\0\x04MQTT\x05\x02\0\x3c\x05\x11\0\0\0\x0a\0\x05phone"[..],
-            b"\x30\x0d\0\x01t\x05\x26\0\0\0\0hello",
+            b"\x30\x0e\0\x01t\x05\x26\0\0\0\0hello",
         ]
         .concat();
         [

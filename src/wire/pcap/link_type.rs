@@ -12,6 +12,26 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet.
     pub const ETHERNET: Self = Self(1);
+    /// PPP, with or without its address and control bytes.
+    pub const PPP: Self = Self(9);
+    /// PPP as HDLC frames it.
+    pub const PPP_SERIAL: Self = Self(50);
+    /// PPPoE's session stage, without Ethernet.
+    pub const PPP_ETHER: Self = Self(51);
+    /// Cisco's HDLC.
+    pub const C_HDLC: Self = Self(104);
+    /// Wi-Fi.
+    pub const WLAN: Self = Self(105);
+    /// Wi-Fi behind a Prism or AVS header.
+    pub const PRISM: Self = Self(119);
+    /// Wi-Fi behind a radiotap header.
+    pub const RADIOTAP: Self = Self(127);
+    /// Wi-Fi behind an AVS header.
+    pub const AVS: Self = Self(163);
+    /// PPP behind a byte that tells the direction.
+    pub const PPP_WITH_DIRECTION: Self = Self(204);
+    /// Linux netfilter's log.
+    pub const NFLOG: Self = Self(239);
     /// Raw IP, as OpenBSD numbers it.
     pub const RAW_BSD: Self = Self(14);
     /// Raw IP, as most others number it in memory.
