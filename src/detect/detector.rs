@@ -422,7 +422,8 @@ impl Best {
             trace: None,
             rank,
         };
-        Some(self.hits.entry(key).insert_entry(hit).into_mut())
+        self.hits.insert(key.clone(), hit);
+        self.hits.get_mut(&key)
     }
 
     /// All hits; of what could only be tried, those that no other hit of the same datum explains.

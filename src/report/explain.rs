@@ -76,7 +76,8 @@ fn flow_in_words(flow: &Flow) -> String {
     );
     if let Some(app) = &flow.app {
         let package = app.package.as_deref().unwrap_or("unknown");
-        words += &format!(", of {} (uid {})", shown(package), app.uid);
+        let of = format!(", of {} (uid {})", shown(package), app.uid);
+        words.push_str(&of);
     }
     words
 }
