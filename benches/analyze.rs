@@ -20,11 +20,20 @@
 mod bodies;
 #[path = "analyze/capture.rs"]
 mod capture;
+#[path = "analyze/hostile.rs"]
+mod hostile;
+#[path = "analyze/other.rs"]
+mod other;
+#[path = "analyze/ratios.rs"]
+mod ratios;
 #[path = "analyze/work.rs"]
 mod work;
 
+use ratios::{check, check_memory, ourselves, times};
 use std::path::Path;
 use std::process::ExitCode;
+
+const MIB: u64 = 1024;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args()
@@ -33,14 +42,46 @@ fn main() -> ExitCode {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["--make", size, file] => {
-            capture::make(Path::new(file), size.parse().unwrap(), 1);
-            ExitCode::SUCCESS
-        }
-        ["--run", how, file] => {
-            work::run(how, Path::new(file));
-            ExitCode::SUCCESS
-        }
-        _ => ExitCode::SUCCESS,
+        ["--make", "bomb", file] => hostile::bomb(Path::new(file)),
+        ["--make", "hole", file] => hostile::hole(Path::new(file)),
+        ["--make", size, file] => capture::make(Path::new(file), size.parse().unwrap(), 1),
+        ["--run", how, file] => work::run(how, Path::new(file)),
+        ["--ratios"] => return all(""),
+        ["--ratios", word] => return all(word),
+        _ => println!(
+            "usage: --ratios [WORD] | --make BYTES|bomb|hole FILE | --run analyze|walk|reassemble FILE"
+        ),
     }
+    ExitCode::SUCCESS
+}
+
+/// Every ratio and peak whose name holds a word.
+fn all(word: &str) -> ExitCode {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let (tiny, small, large) = (file("10"), file("200"), file("1000"));
+    capture::make(&tiny, 10_000_000, 1);
+    capture::make(&small, 200_000_000, 2);
+    capture::make(&large, 1_000_000_000, 3);
+    std::fs::write(file("rules"), other::rules()).unwrap();
+    let mut is_kept = true;
+    let rules = file("rules");
+    for ratio in times(&large, &tiny, &rules) {
+        if ratio.what.contains(word) {
+            is_kept &= check(ratio);
+        }
+    }
+    if "memory".contains(word) {
+        let of = |path: &Path| ourselves("analyze", path).peak_kib;
+        let (one, other) = (of(&small), of(&large));
+        is_kept &= check_memory("memory of 200 MB", one, 100 * MIB);
+        is_kept &= check_memory("memory of 1 GB", other, (100 * MIB).min(one * 115 / 100));
+        let (bomb, hole) = (file("bomb"), file("hole"));
+        hostile::bomb(&bomb);
+        hostile::hole(&hole);
+        let bare = of(&tiny);
+        is_kept &= check_memory("memory of a bomb", of(&bomb), bare + 32 * MIB);
+        is_kept &= check_memory("memory of a hole", of(&hole), bare + 32 * MIB);
+    }
+    ExitCode::from(u8::from(!is_kept))
 }

@@ -39,6 +39,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Layers that are undone one below the other.
 const MAX_DEPTH: usize = 8;
 
+/// In a text of less than this nothing is hidden twice that is not searched for as it is then.
+const MIN_LAYER_BYTES: usize = 12;
+
 /// Everything to search for, in every form.
 #[derive(Clone, Debug)]
 pub struct Detector {
@@ -339,9 +342,11 @@ impl Nested<'_> {
             }
             let tokens = Tokens::of(&view.bytes);
             self.search(&tokens, view.hidden_by);
-            self.depth += 1;
-            self.below(view.layer(&tokens), budget);
-            self.depth -= 1;
+            if view.bytes.len() >= MIN_LAYER_BYTES || view.is_sure || !tokens.is_text {
+                self.depth += 1;
+                self.below(view.layer(&tokens), budget);
+                self.depth -= 1;
+            }
             self.steps.truncate(known);
             self.undone.pop();
         });

@@ -388,12 +388,12 @@ impl Filter {
             .next_power_of_two();
         let mut filter = Self {
             bits: vec![0; wanted / 64],
-            shift: 64 - wanted.trailing_zeros(),
+            shift: 64 + 6 - wanted.trailing_zeros(),
         };
         for key in keys {
-            let (word, bit) = filter.place(key);
+            let (word, bits) = filter.place(key);
             if let Some(word) = filter.bits.get_mut(word) {
-                *word |= bit;
+                *word |= bits;
             }
         }
         filter
@@ -402,17 +402,18 @@ impl Filter {
     /// Whether a key may be among them.
     #[inline]
     pub(crate) fn may_hold(&self, key: u64) -> bool {
-        let (word, bit) = self.place(key);
-        self.bits.get(word).is_some_and(|word| word & bit != 0)
+        let (word, bits) = self.place(key);
+        self.bits.get(word).is_some_and(|word| word & bits == bits)
     }
 
+    /// A word, and three bits of it: a stranger has all of them once in some hundred times.
     #[inline]
     const fn place(&self, key: u64) -> (usize, u64) {
         // Knuth's multiplicative hashing: 2^64 divided by the golden ratio.
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift;
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let bits = 1 << (hash >> 8 & 63) | 1 << (hash >> 14 & 63) | 1 << (hash >> 20 & 63);
         // The shift leaves fewer bits than any usize has.
-        let word = (hash >> 6) as usize;
-        (word, 1 << (hash & 63))
+        ((hash >> self.shift) as usize, bits)
     }
 }
 

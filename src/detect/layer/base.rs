@@ -5,6 +5,7 @@
 use crate::detect::encoding::{hex_byte, join_sextets, sextet};
 use crate::detect::layer::promise::{PREFIX_BYTES, begins_well, may_nest};
 use crate::detect::layer::tokens::{Token, Tokens};
+use crate::detect::layer::units::is_text;
 use crate::detect::obfuscation::{rot13, rot13_byte};
 
 /// Shorter runs hold nothing that is searched for in nested form.
@@ -191,11 +192,17 @@ fn base64(
 
 /// base64 that was reversed or put through ROT13, by what its first characters stand for.
 fn turned(run: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
+    let mut look = |step, turned: Vec<u8>| {
+        let whole = decode(&turned);
+        if is_text(&whole) || !is_text(whole.get(..PREFIX_BYTES).unwrap_or(&whole)) {
+            give(sink, step, turned);
+        }
+    };
     if promises(run.iter().rev().copied()) {
-        give(sink, "reversed", run.iter().rev().copied().collect());
+        look("reversed", run.iter().rev().copied().collect());
     }
     if promises(run.iter().copied().map(rot13_byte)) {
-        give(sink, "rot13", rot13(run));
+        look("rot13", rot13(run));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whether bytes can be compressed in a form that has no mark of its own: brotli, raw deflate and blocks
 //! of LZ4, told by their first bits from nearly all noise, without undoing anything.
 
+use crate::detect::layer::units::is_text;
+
 /// Bits, the lowest of each byte first.
 struct Bits<'a> {
     bytes: &'a [u8],
@@ -174,7 +176,10 @@ fn lz4_len(bytes: &[u8]) -> Option<usize> {
         rest = rest.get(literals..)?;
         written = written.checked_add(literals)?;
         if rest.is_empty() {
-            return Some(written);
+            let is_copy = written == literals && written > 0;
+            // A mere copy is a text, or all of it was seen already.
+            let is_text = || bytes.get(bytes.len() - written..).is_some_and(is_text);
+            return (!is_copy || is_text()).then_some(written);
         }
         let (offset, after) = rest.split_first_chunk::<2>()?;
         rest = after;
