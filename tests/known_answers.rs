@@ -647,6 +647,30 @@ fn digested(text: &str) -> Vec<(&'static str, String, Bytes)> {
     found
 }
 
+/// Ciphers with the persona's key; GCM by another library than the detector's.
+fn encrypted(text: &str) -> Vec<(&'static str, Bytes)> {
+    let plain = format!("{{\"v\":\"{text}\"}}").into_bytes();
+    let key = sha2::Sha256::digest(b"canary-key");
+    let sealing = ring::aead::UnboundKey::new(&ring::aead::AES_256_GCM, &key).unwrap();
+    let nonce: [u8; 12] = *b"nonce-of-12b";
+    let mut sealed = plain.clone();
+    ring::aead::LessSafeKey::new(sealing)
+        .seal_in_place_append_tag(
+            ring::aead::Nonce::assume_unique_for_key(nonce),
+            ring::aead::Aad::empty(),
+            &mut sealed,
+        )
+        .unwrap();
+    let repeated = b"canary-key".iter().cycle();
+    vec![
+        ("aes-gcm", [&nonce[..], &sealed].concat()),
+        (
+            "xor",
+            plain.iter().zip(repeated).map(|(a, b)| a ^ b).collect(),
+        ),
+    ]
+}
+
 /// Digests with what the persona gives.
 fn keyed(text: &str) -> Vec<(&'static str, String, Bytes)> {
     macro_rules! mac {
@@ -673,6 +697,11 @@ fn keyed(text: &str) -> Vec<(&'static str, String, Bytes)> {
         })
         .map(|carrier| ("with key", "hmac".to_owned(), carrier))
         .collect();
+    for (name, carrier) in encrypted(text) {
+        found.push(("cipher with key", name.to_owned(), carrier.clone()));
+        let text = BASE64.encode(&carrier).into_bytes();
+        found.push(("cipher with key", format!("base64 of {name}"), text));
+    }
     for salted in [
         format!("com.example.app{text}"),
         format!("{text}com.example.app"),
@@ -918,6 +947,13 @@ fn check(seed: u64) {
         missed.extend(names.iter().map(|name| format!("{family}: {name}")));
     }
     println!("seed {seed}\n{report}");
+    if seed == TOLD {
+        let readme = include_str!("../README.md");
+        assert!(
+            readme.contains(&report),
+            "README tells of another table than\n{report}"
+        );
+    }
     let mut false_alarms = Vec::new();
     for carrier in look_alikes(&mut random, &values) {
         let matches = detector.search(Shape::Free, &carrier);
@@ -939,9 +975,12 @@ fn check(seed: u64) {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// The seed whose table README shows.
+const TOLD: u64 = 1;
+
 #[test]
 fn everything_is_found_and_nothing_else() {
-    for seed in [1, 0x7068_6f6e_6568_6f6d] {
+    for seed in [TOLD, 0x7068_6f6e_6568_6f6d] {
         check(seed);
     }
 }

@@ -70,8 +70,8 @@ pub(crate) fn times<'a>(large: &'a Path, small: &'a Path, rules: &'a Path) -> Ve
     found.push(Ratio {
         what: "walk and reassembly / bare walk".to_owned(),
         limit: 2.0,
-        ours: Box::new(|| ourselves("reassemble", large).user),
-        other: Box::new(|| ourselves("walk", large).user),
+        ours: Box::new(|| ourselves("reassemble", large).wall),
+        other: Box::new(|| ourselves("walk", large).wall),
     });
     found
 }

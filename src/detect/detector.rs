@@ -24,17 +24,19 @@
 //! assert_eq!(found.hits[0].chain, ["externalId", "percent"]);
 //! ```
 
+use crate::detect::cipher::Ciphers;
 use crate::detect::field::{Part, Shape, json_name_before, name_before};
 use crate::detect::finding::Evidence;
-use crate::detect::index::{Index, Match};
+use crate::detect::index::{Index, Match, key_bytes};
 use crate::detect::layer::budget::{Budget, Limit};
 use crate::detect::layer::tokens::Tokens;
-use crate::detect::layer::views::{Hidden, Layer, views};
+use crate::detect::layer::views::{Hidden, Layer, View, views};
 use crate::detect::trace::{Trace, Undone, context};
 use crate::persona::datum::{Datum, DatumKind, Persona};
 use core::cmp::Reverse;
 use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Layers that are undone one below the other.
 const MAX_DEPTH: usize = 8;
@@ -47,6 +49,7 @@ const MIN_LAYER_BYTES: usize = 12;
 pub struct Detector {
     subjects: Vec<Subject>,
     index: Index,
+    ciphers: Ciphers,
     too_short: Vec<String>,
     explains: bool,
 }
@@ -126,11 +129,19 @@ impl Detector {
     #[must_use]
     pub fn new(persona: &Persona) -> Self {
         let (index, too_short) = Index::new(persona);
+        let mut ciphers = Ciphers::default();
+        for key in &persona.keys {
+            let id = Arc::from(key.id.as_str());
+            for bytes in key_bytes(key.value.expose()) {
+                ciphers.add(&id, &bytes);
+            }
+        }
         let data = persona.data.iter().map(|datum| Subject::new(datum, false));
         let decoys = persona.decoys.iter().map(|datum| Subject::new(datum, true));
         Self {
             subjects: data.chain(decoys).collect(),
             index,
+            ciphers,
             too_short,
             explains: false,
         }
@@ -317,39 +328,53 @@ struct Nested<'a> {
 impl Nested<'_> {
     fn below(&mut self, layer: Layer<'_>, budget: &mut Budget) {
         let detector = self.detector;
-        let may_hold = |bytes: &[u8]| detector.index.may_be_in(bytes);
+        let may_hold = |bytes: &[u8]| {
+            detector.index.may_be_in(bytes) || detector.ciphers.may_open(bytes.len())
+        };
         views(layer, &may_hold, budget, &mut |view, budget| {
-            if self.depth == MAX_DEPTH {
-                if view.is_sure {
-                    budget.reach(Limit::Depth);
-                }
-                return;
-            }
-            if !budget.is_new(self.number, self.depth, &view.bytes) {
-                return;
-            }
-            let known = self.steps.len();
-            self.steps
-                .extend(view.steps.iter().map(ToString::to_string));
-            if self.explains {
-                let words = self.steps.get(known..).unwrap_or_default().to_vec();
-                let (before, after) = (layer.tokens.bytes.len(), view.bytes.len());
-                self.undone.push(Undone {
-                    words,
-                    before,
-                    after,
-                });
-            }
-            let tokens = Tokens::of(&view.bytes);
-            self.search(&tokens, view.hidden_by);
-            if view.bytes.len() >= MIN_LAYER_BYTES || view.is_sure || !tokens.is_text {
-                self.depth += 1;
-                self.below(view.layer(&tokens), budget);
-                self.depth -= 1;
-            }
-            self.steps.truncate(known);
-            self.undone.pop();
+            self.look_into(view, layer.tokens.bytes.len(), budget);
         });
+        if !layer.tokens.is_text && layer.trials > 0 {
+            detector
+                .ciphers
+                .open(layer.tokens.bytes, &mut |step, bytes| {
+                    if let Some(view) = View::decrypted(layer, step, bytes, budget) {
+                        self.look_into(view, layer.tokens.bytes.len(), budget);
+                    }
+                });
+        }
+    }
+
+    /// Searches what `before` bytes gave, and what is below.
+    fn look_into(&mut self, view: View, before: usize, budget: &mut Budget) {
+        if self.depth == MAX_DEPTH {
+            if view.is_sure {
+                budget.reach(Limit::Depth);
+            }
+            return;
+        }
+        if !budget.is_new(self.number, self.depth, &view.bytes) {
+            return;
+        }
+        let known = self.steps.len();
+        self.steps
+            .extend(view.steps.iter().map(ToString::to_string));
+        if self.explains {
+            self.undone.push(Undone {
+                words: self.steps.get(known..).unwrap_or_default().to_vec(),
+                before,
+                after: view.bytes.len(),
+            });
+        }
+        let tokens = Tokens::of(&view.bytes);
+        self.search(&tokens, view.hidden_by);
+        if view.bytes.len() >= MIN_LAYER_BYTES || view.is_sure || !tokens.is_text {
+            self.depth += 1;
+            self.below(view.layer(&tokens), budget);
+            self.depth -= 1;
+        }
+        self.steps.truncate(known);
+        self.undone.pop();
     }
 
     fn search(&mut self, tokens: &Tokens<'_>, hidden_by: Hidden) {

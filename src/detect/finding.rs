@@ -15,8 +15,9 @@
 //!    `base58`, `base85`, `z85`, `ascii85`, `hex`, `hex-list` (with separators); `gunzip`, `zlib`,
 //!    `deflate`, `brotli`, `zstd`, `lz4` (of a body's own coding as of what lies in it);
 //!    `protobuf.3.1`, `grpc`, `cbor.imei`, `msgpack.imei`, `plist`;
-//!    `utf-16le`, `utf-16be`; `reversed`, `rot13`, `xor[5a]`; `split` for a value in two fields; names
-//!    met on the way are told where they were met;
+//!    `utf-16le`, `utf-16be`; `reversed`, `rot13`, `xor[5a]`; `split` for a value in two fields;
+//!    `aes-ecb+key`, `aes-cbc+key`, `aes-ctr+key`, `aes-gcm+key`, `rc4+key`, `xor+key` with a key of the
+//!    persona's; names met on the way are told where they were met;
 //! 4. for a digest its name and how it is written: `md5`, `sha1`, `sha256`, `sha3-256`, `murmur3-x64`,
 //!    `crc32` and so on, with `+salt`, or `hmac-sha256+key`; then `hex`, `base64`, `base64url` or `raw`,
 //!    of a part with its place: `base64url[..16]` (the first 16 characters), `hex[8..24]`; for a digest

@@ -408,12 +408,14 @@ impl Filter {
 
     /// A word, and three bits of it: a stranger has all of them once in some hundred times.
     #[inline]
-    const fn place(&self, key: u64) -> (usize, u64) {
+    fn place(&self, key: u64) -> (usize, u64) {
         // Knuth's multiplicative hashing: 2^64 divided by the golden ratio.
         let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let bits = 1 << (hash >> 8 & 63) | 1 << (hash >> 14 & 63) | 1 << (hash >> 20 & 63);
-        // The shift leaves fewer bits than any usize has.
-        ((hash >> self.shift) as usize, bits)
+        (
+            usize::try_from(hash >> self.shift).unwrap_or(usize::MAX),
+            bits,
+        )
     }
 }
 

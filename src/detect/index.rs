@@ -410,7 +410,7 @@ const fn is_identity(kind: DatumKind) -> bool {
 }
 
 /// A key as its text, and as the bytes that its hex or base64 stands for.
-fn key_bytes(key: &str) -> BTreeSet<Vec<u8>> {
+pub(crate) fn key_bytes(key: &str) -> BTreeSet<Vec<u8>> {
     let mut found = BTreeSet::from([key.as_bytes().to_vec()]);
     found.extend(data_encoding::HEXLOWER_PERMISSIVE.decode(key.as_bytes()));
     found.extend(data_encoding::BASE64.decode(key.as_bytes()));

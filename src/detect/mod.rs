@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod analyzer;
 mod binary;
 mod carrier;
+mod cipher;
 pub mod detector;
 mod digest;
 mod encoding;

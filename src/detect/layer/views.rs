@@ -43,6 +43,22 @@ impl<'a> Layer<'a> {
 }
 
 impl View {
+    /// What a cipher gave, if there is room for it.
+    pub(crate) fn decrypted(
+        layer: Layer<'_>,
+        step: String,
+        bytes: Vec<u8>,
+        budget: &mut Budget,
+    ) -> Option<Self> {
+        budget.spend(bytes.len(), false).then(|| Self {
+            steps: vec![step.into()],
+            bytes,
+            hidden_by: layer.hidden_by,
+            is_sure: false,
+            trials: layer.trials,
+        })
+    }
+
     /// The layer that it is.
     pub(crate) fn layer<'a>(&self, tokens: &'a Tokens<'a>) -> Layer<'a> {
         Layer {
