@@ -209,6 +209,16 @@ fn curl(arguments: &[&str]) -> bool {
     status.unwrap().success()
 }
 
+/// Asks for a page until its request is in the file.
+fn until_written(file: &Path, last: &str) {
+    let is_last = |request: &String| request.ends_with("/last");
+    let is_written = (0..50).any(|_| {
+        curl(&[last]);
+        ours(&fs::read(file).unwrap()).requests.iter().any(is_last)
+    });
+    assert!(is_written, "dumpcap wrote nothing");
+}
+
 /// A web server of Python's, once it answers.
 fn web_server(folder: &Path, port: u16) -> Running {
     let child = Command::new("python3")
@@ -333,24 +343,7 @@ fn real_programs_are_seen_as_tshark_sees_them() {
     }
     // What comes last tells that dumpcap has written what came before.
     let last = url("127.0.0.1", "/last");
-    let mut seen = Seen::default();
-    for _ in 0..50 {
-        curl(&[&last]);
-        seen = ours(&fs::read(&file).unwrap());
-        if seen
-            .requests
-            .iter()
-            .any(|request| request.ends_with("/last"))
-        {
-            break;
-        }
-    }
-    assert!(
-        seen.requests
-            .iter()
-            .any(|request| request.ends_with("/last")),
-        "{seen:?}"
-    );
+    until_written(&file, &last);
     end_capture(capture);
     let seen = ours(&fs::read(&file).unwrap());
     assert_eq!(seen, tshark(&file, &[web]));
