@@ -14,11 +14,12 @@ pub const MAX_BYTES: usize = 8 << 20;
 /// The most nodes that are kept.
 pub const MAX_NODES: usize = 20_000;
 
-/// The command that dumps the screen into `path`, prints it, and removes it.
+/// The command that dumps the screen into `path`, prints it, and removes it; also where the host goes
+/// away meanwhile, which hangs up what it had started.
 #[must_use]
 pub fn dump_command(path: &str) -> String {
     let path = quote::quote(path);
-    format!("uiautomator dump {path}; cat {path}; rm -f {path}")
+    format!("trap '' HUP; uiautomator dump {path}; cat {path}; rm -f {path}")
 }
 
 /// Why there is no tree.

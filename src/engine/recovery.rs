@@ -2,6 +2,7 @@
 //! earlier runs left open.
 
 use crate::base::causes::causes;
+use crate::engine::act::screen;
 use crate::engine::executor::JOURNAL;
 use crate::engine::journal::{Journal as _, JournalError};
 use crate::engine::journal_file::{
@@ -85,7 +86,9 @@ pub async fn put_back(
     journal: &mut FileJournal,
 ) -> Result<RestoreRecord, JournalError> {
     let mut record = RestoreRecord::default();
-    for (id, entry) in journal.open() {
+    let open = journal.open();
+    let is_changed = !open.is_empty();
+    for (id, entry) in open {
         match restore::apply(session, &entry).await {
             Ok(()) => {
                 journal.done(id)?;
@@ -96,6 +99,12 @@ pub async fn put_back(
                 record.needs_restoring.push(format!("{entry}: {why}"));
             }
         }
+    }
+    // It holds what was on the screen, which may be anyone's.
+    if is_changed && let Err(error) = screen::clear(session).await {
+        let why = causes(&error);
+        let line = format!("the screen's dump is not removed: {why}");
+        record.needs_restoring.push(line);
     }
     Ok(record)
 }

@@ -53,6 +53,12 @@ pub(crate) async fn start(session: &Session, command: &str, name: &str) -> Resul
     }
 }
 
+/// Removes what a read left that was cut off with its handset.
+pub(crate) async fn clear(session: &Session) -> Result<(), ActError> {
+    session.shell(&format!("rm -f {DUMP_PATH}")).await?;
+    Ok(())
+}
+
 /// What is on the screen.
 pub(crate) async fn read(session: &Session) -> Result<Screen, ActError> {
     let answer = session.shell(&uiautomator::dump_command(DUMP_PATH)).await?;

@@ -434,7 +434,7 @@ mod tests {
 
     #[tokio::test]
     async fn android_4_3_sends_from_the_messaging_app() {
-        let dump = "uiautomator dump /data/local/tmp/phonehome-screen.xml; cat /data/local/tmp/phonehome-screen.xml; rm -f /data/local/tmp/phonehome-screen.xml";
+        let dump = "trap '' HUP; uiautomator dump /data/local/tmp/phonehome-screen.xml; cat /data/local/tmp/phonehome-screen.xml; rm -f /data/local/tmp/phonehome-screen.xml";
         let screen = "UI hierchary dumped to: x\r\n<?xml version='1.0'?><hierarchy><node text=\"\" resource-id=\"com.android.mms:id/send_button_sms\" enabled=\"true\" clickable=\"true\" bounds=\"[400,700][480,800]\"/></hierarchy>";
         let lines = vec![
             says(NEWEST, "Row: 0 _id=4\n"),

@@ -427,7 +427,7 @@ mod tests {
 
     /// The app's screen is opened and shows the row with this check box.
     fn screen_shows(checked: bool) -> Vec<Line> {
-        let dump = "uiautomator dump /data/local/tmp/phonehome-screen.xml; cat /data/local/tmp/phonehome-screen.xml; rm -f /data/local/tmp/phonehome-screen.xml";
+        let dump = "trap '' HUP; uiautomator dump /data/local/tmp/phonehome-screen.xml; cat /data/local/tmp/phonehome-screen.xml; rm -f /data/local/tmp/phonehome-screen.xml";
         let screen = format!(
             "<?xml version='1.0'?><hierarchy><node package=\"com.android.mms\"><node text=\"Cloud Messaging\"/><node checkable=\"true\" checked=\"{checked}\"/></node></hierarchy>"
         );

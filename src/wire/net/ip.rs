@@ -124,7 +124,7 @@ pub(super) fn transport_in(
 }
 
 /// The length of an IP packet on the wire, as its header says; the captured length if that says
-/// nothing.
+/// nothing, or less than the header itself has.
 #[must_use]
 pub fn wire_len(packet: &[u8]) -> u64 {
     let mut reader = Reader::new(packet);
@@ -135,8 +135,11 @@ pub fn wire_len(packet: &[u8]) -> u64 {
             .and_then(|_| reader.u16_be())
             .map(|len| if len == 0 { 0 } else { u64::from(len) + 40 }),
     };
+    // The header's own length stands in its first byte (RFC 791, 3.1); that of IPv6 is fixed.
+    let header = packet.first().map_or(0, |byte| u64::from(byte & 0xf) * 4);
+    let is_ipv4 = packet.first().is_some_and(|byte| byte >> 4 == 4);
     match claimed {
-        Ok(len) if len > 0 => len,
+        Ok(len) if len > 0 && (!is_ipv4 || len >= header) => len,
         _ => packet.len() as u64,
     }
 }
