@@ -259,11 +259,9 @@ fn value(random: &mut ChaCha8Rng, out: &mut String) {
             word(random),
             random.random_range(1000..9999u32)
         ),
-        12 if random.random_range(0..8u32) == 0 => write!(
-            out,
-            "\"{}\"",
-            BASE64.encode(&random.random::<[u8; 32]>().repeat(1))
-        ),
+        12 if random.random_range(0..8u32) == 0 => {
+            write!(out, "\"{}\"", BASE64.encode(&random.random::<[u8; 32]>()))
+        }
         12 => write!(
             out,
             "\"caf\\u00e9 {} \\\"{}\\\"\"",
@@ -361,11 +359,10 @@ fn form(random: &mut ChaCha8Rng, len: usize) -> Vec<u8> {
         let count = random.random_range(1..6);
         write!(
             out,
-            "&{}={}&{}={}%3A%2F%2F{}&{}={}",
+            "&{}={}&{}=https%3A%2F%2F{}&{}={}",
             word(random),
             random.random_range(0..100_000u32),
             word(random),
-            "https",
             host(random.random_range(0..400)),
             word(random),
             sentence(random, count).replace(' ', "+"),
