@@ -576,6 +576,22 @@ mod tests {
         assert_eq!(outcome.gaps, []);
     }
 
+    /// RFC 9112, 3.2.2: what a proxy is sent.
+    #[test]
+    fn the_host_of_an_absolute_target_is_searched_and_masked() {
+        for head in ["", "Host: other.example\r\n"] {
+            let target = "http://490154203237518.z.example/a";
+            let request = format!("GET {target} HTTP/1.1\r\n{head}\r\n");
+            let mut capture = Capture::default();
+            capture.exchange(40_001, &request, "HTTP/1.1 204 No Content\r\n\r\n");
+            let findings = capture.analyze(Options::default()).analysis.findings;
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            assert_eq!(findings[0].location, Location::Host);
+            let shown = "GET http://<imei-1>.z.example/a";
+            assert_eq!(findings[0].request.as_deref(), Some(shown));
+        }
+    }
+
     #[test]
     fn tls_shows_its_server_name_and_counts_as_opaque() {
         let hello = HEXLOWER

@@ -21,6 +21,10 @@ const MARGIN_BYTES: usize = 8;
 /// time of its own bytes.
 const PAUSE: u64 = 1_000_000_000;
 
+/// A window is searched at a pause if so much of it, one part in this many, is new: bytes that drip in
+/// must not cost a window each.
+const WORTH: usize = 8;
+
 /// One hit and when its bytes were captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
@@ -42,6 +46,10 @@ pub(crate) struct Carrier {
     /// When its latest bytes were captured.
     at: u64,
     found: BTreeMap<(usize, Option<String>), Sighting>,
+    /// When what a pause came after was there, to be told once what follows it is known.
+    sighted: BTreeMap<(usize, Option<String>), u64>,
+    /// Bytes of the window that were looked at before.
+    counted: usize,
     opaque: u64,
     limits: BTreeSet<Limit>,
     /// The window starts where the text does, or a hole ends.
@@ -69,6 +77,8 @@ impl Carrier {
             overlap: 0,
             at: 0,
             found: BTreeMap::new(),
+            sighted: BTreeMap::new(),
+            counted: 0,
             opaque: 0,
             limits: BTreeSet::new(),
             is_start: true,
@@ -77,8 +87,8 @@ impl Carrier {
 
     /// Takes the text's next bytes.
     pub(crate) fn handle_bytes(&mut self, bytes: &[u8], at: u64, detector: &Detector) {
-        if at.saturating_sub(self.at) > PAUSE && self.window.len() > self.overlap {
-            self.slide(detector, self.window.len());
+        if at.saturating_sub(self.at) > PAUSE {
+            self.pause(detector);
         }
         self.at = at;
         let mut rest = bytes;
@@ -94,17 +104,44 @@ impl Carrier {
         }
     }
 
+    /// Searches what came before a pause, for its time, if that is enough to be worth it. The window
+    /// stays: what goes on after a pause is one text with what was before.
+    fn pause(&mut self, detector: &Detector) {
+        let new = self.window.len().saturating_sub(self.counted);
+        if new == 0 || new.saturating_mul(WORTH) < self.window.len() {
+            return;
+        }
+        self.count_opaque();
+        let start = if self.is_start { 0 } else { MARGIN_BYTES };
+        let matches = detector.search_within(self.shape, &self.window, start..self.window.len());
+        for hit in matches.hits {
+            // It is believed when its neighbours have come, and has its own time then.
+            let key = (hit.datum, hit.name);
+            self.sighted.entry(key).or_insert(self.at);
+        }
+    }
+
+    /// Counts what is new in the window, if that is no text.
+    fn count_opaque(&mut self) {
+        let new = self.window.get(self.counted..).unwrap_or_default();
+        if !is_text(new) {
+            self.opaque += new.len() as u64;
+        }
+        self.counted = self.window.len();
+    }
+
     /// Says that the text's next bytes were not captured: nothing is found across them.
     pub(crate) fn handle_hole(&mut self, detector: &Detector) {
-        self.search(detector, self.window.len());
+        self.search(detector, self.window.len(), false);
+        self.sighted.clear();
         self.window.clear();
-        self.overlap = 0;
+        (self.overlap, self.counted) = (0, 0);
         self.is_start = true;
     }
 
     /// Ends the text.
     pub(crate) fn finish(mut self, detector: &Detector) -> Searched {
-        self.search(detector, self.window.len());
+        self.search(detector, self.window.len(), true);
         let mut sightings: Vec<Sighting> = self.found.into_values().collect();
         sightings.sort_by_key(|sighting| (sighting.at, sighting.hit.datum));
         Searched {
@@ -116,26 +153,29 @@ impl Carrier {
 
     /// Searches the window up to `end` and keeps as much of it as may go on.
     fn slide(&mut self, detector: &Detector, end: usize) {
-        self.search(detector, end);
+        self.search(detector, end, false);
         let overlap = MIN_OVERLAP_BYTES.max(detector.reach() + 2 * MARGIN_BYTES);
         let from = self.window.len().saturating_sub(overlap);
         // A run of base64 that goes on is cut between groups, so that it can still be undone.
         let from = from - (from - token_start(&self.window, from)) % 4;
         self.window.drain(..from);
         self.overlap = self.window.len();
+        self.counted = self.window.len();
         self.is_start &= from == 0;
     }
 
-    fn search(&mut self, detector: &Detector, end: usize) {
-        let new = self.window.get(self.overlap..).unwrap_or_default();
-        if new.is_empty() {
+    /// `is_end`: the window ends where the text does.
+    fn search(&mut self, detector: &Detector, end: usize, is_end: bool) {
+        if self.window.len() <= self.overlap {
             return;
         }
-        if !is_text(new) {
-            self.opaque += new.len() as u64;
-        }
+        self.count_opaque();
         let start = if self.is_start { 0 } else { MARGIN_BYTES };
-        let matches = detector.search_within(self.shape, &self.window, start..end);
+        let mut matches = detector.search_within(self.shape, &self.window, start..end);
+        if self.is_start && is_end {
+            // What ends early in a whole text was sent so.
+            matches.limits.remove(&Limit::Window);
+        }
         self.keep(matches);
     }
 
@@ -144,7 +184,8 @@ impl Carrier {
         for hit in matches.hits {
             let key = (hit.datum, hit.name.clone());
             let known = self.found.get(&key);
-            let at = known.map_or(self.at, |known| known.at);
+            let sighted = self.sighted.get(&key).copied();
+            let at = known.map_or(sighted.unwrap_or(self.at), |known| known.at);
             if known.is_none_or(|known| hit.rank < known.hit.rank) {
                 self.found.insert(key, Sighting { hit, at });
             }
@@ -247,5 +288,44 @@ mod tests {
         assert_eq!(found.sightings.len(), 1);
         assert_eq!(found.sightings[0].at, 5);
         assert_eq!(found.opaque, 0);
+    }
+
+    #[test]
+    fn what_goes_on_after_a_pause_is_one_text() {
+        let detector = detector();
+        let search = |pieces: &[&[u8]]| {
+            let mut carrier = Carrier::new(Shape::Free, 0);
+            for (number, piece) in (1..).zip(pieces) {
+                carrier.handle_bytes(piece, number * 2 * PAUSE, &detector);
+            }
+            carrier.finish(&detector)
+        };
+        // One number of nineteen digits.
+        assert_eq!(search(&[b"+447700900123", b"456789"]).sightings, []);
+        let found = search(&[b"+447700900123", b" and more"]).sightings;
+        let times: Vec<u64> = found.iter().map(|it| it.at).collect();
+        assert_eq!(times, [2 * PAUSE]);
+        // printf '{"n":"+447700900123"}' | base64
+        let halves: [&[u8]; 2] = [b"eyJuIjoiKzQ0Nzcw", b"MDkwMDEyMyJ9"];
+        assert_eq!(search(&halves).sightings.len(), 1);
+    }
+
+    /// A stream inside a text that is longer than the window is not read to its end, which is told.
+    #[test]
+    fn what_is_compressed_beyond_the_window_is_a_limit() {
+        use std::io::Write as _;
+        let detector = detector();
+        let noise = |len: u32| -> Vec<u8> {
+            let mixed = (0..len).map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n % 31));
+            mixed.flat_map(u32::to_be_bytes).collect()
+        };
+        for (len, expected) in [(2_000, vec![]), (20_000, vec![Limit::Window])] {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            gzip.write_all(&noise(len)).unwrap();
+            let gzip = gzip.finish().unwrap();
+            let text = format!("{{\"blob\":\"{}\"}}", data_encoding::BASE64.encode(&gzip));
+            let found = search(&detector, text.as_bytes(), 1460);
+            assert_eq!(Vec::from_iter(found.limits), expected, "{}", text.len());
+        }
     }
 }

@@ -198,7 +198,10 @@ impl Detector {
     /// Searches a whole field.
     #[must_use]
     pub fn search(&self, shape: Shape, field: &[u8]) -> Matches {
-        self.search_within(shape, field, 0..field.len())
+        let mut matches = self.search_within(shape, field, 0..field.len());
+        // What ends early in a whole field was sent so.
+        matches.limits.remove(&Limit::Window);
+        matches
     }
 
     /// Searches a window of a field: only what lies within `bounds`, so that all its neighbours are

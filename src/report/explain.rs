@@ -95,6 +95,9 @@ fn moment_of(finding: &Finding, packet: Option<u64>) -> String {
     )
 }
 
+/// Words for what HTTP itself says that a body is coded as; see [`crate::detect::finding`].
+const CODINGS: [&str; 5] = ["gunzip", "zlib", "deflate", "brotli", "zstd"];
+
 /// A sentence for each word of the chain.
 fn steps(finding: &Finding) -> Vec<String> {
     let trace = finding.trace.as_deref();
@@ -122,6 +125,9 @@ fn steps(finding: &Finding) -> Vec<String> {
             ));
             at += layer.words.len();
             next = undone.next();
+        } else if CODINGS.contains(&word.as_str()) {
+            steps.push(format!("its coding was undone as it came: {word}"));
+            at += 1;
         } else {
             let name = word.strip_prefix("json:").unwrap_or(word);
             steps.push(format!("its part `{}`", shown(name)));

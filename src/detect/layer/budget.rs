@@ -12,6 +12,8 @@ pub enum Limit {
     Expansion,
     /// More layers than are undone.
     Depth,
+    /// Something compressed goes on beyond what is searched at once.
+    Window,
 }
 
 impl Limit {
@@ -22,6 +24,7 @@ impl Limit {
             Self::Work => "texts too large to undo all their layers",
             Self::Expansion => "compressed content larger than is read",
             Self::Depth => "more layers than are undone",
+            Self::Window => "compressed content longer than what is searched at once",
         }
     }
 }

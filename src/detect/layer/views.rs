@@ -211,6 +211,8 @@ fn compressed(bytes: &[u8], trials: usize, budget: &mut Budget, give: Give<'_>) 
     const MIN_TRIED_BYTES: usize = 8;
     const MOST_PLACES: usize = 64;
     const MAX_TRIED_BYTES: usize = 64 * 1024;
+    // Less of it may be noise that begins like something compressed.
+    const MIN_CUT_BYTES: usize = 256;
     let mut places = 0;
     let mut next = 0;
     while let Some(rest) = bytes.get(next..).filter(|rest| rest.len() >= MIN_BYTES) {
@@ -232,6 +234,8 @@ fn compressed(bytes: &[u8], trials: usize, budget: &mut Budget, give: Give<'_>) 
         places += 1;
         if expanded.is_cut {
             budget.reach(Limit::Expansion);
+        } else if !expanded.is_whole && expanded.bytes.len() >= MIN_CUT_BYTES {
+            budget.reach(Limit::Window);
         }
         let is_proven = expanded.is_whole || expanded.is_cut || expanded.bytes.len() >= 256;
         let sureness = if is_proven {

@@ -50,7 +50,6 @@ impl Description {
         for field in transfer {
             description.add_codings(field.value);
         }
-        description.codings.reverse();
         description
     }
 
@@ -241,7 +240,7 @@ impl Body {
             codings.extend(Coding::of(bytes));
             self.is_guess = true;
         }
-        for (number, coding) in codings.into_iter().enumerate() {
+        for (number, coding) in codings.into_iter().rev().enumerate() {
             let start = if number == 0 { bytes } else { &[] };
             let needed = coding.window_bytes(start);
             if !scene.ledger.expansion.hold(needed) {

@@ -138,7 +138,10 @@ impl Streams {
             named.find_map(|(_, value)| value.as_deref())
         };
         let stream = self.stream(id, scene);
-        if let (Some(method), target) = (value(b":method"), value(b":path").unwrap_or_default()) {
+        let (method, target) = (value(b":method"), value(b":path"));
+        if method.is_some() || target.is_some() {
+            // After a hole one may be known without the other.
+            let (method, target) = (method.unwrap_or(b"?"), target.unwrap_or_default());
             let named = value(b":authority").or_else(|| value(b"host"));
             stream.exchange = request(method, target, 0, named, offset, scene);
             shared.open_stream(id, stream.exchange.clone());

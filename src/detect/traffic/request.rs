@@ -33,11 +33,13 @@ pub(crate) fn request(
     let query = query.get(1..).unwrap_or_default();
     let in_path = scene.detector.search(Shape::Path, path);
     let in_query = scene.detector.search(Shape::Form, query);
-    let mut shown = String::from_utf8_lossy(method).into_owned();
+    // In absolute form the host that is asked for stands before the path, and a user's name may.
+    let before = target.get(..path_at).unwrap_or_default();
+    let in_host = scene.detector.search(Shape::Free, before);
+    let in_method = scene.detector.search(Shape::Free, method);
+    let mut shown = scene.detector.mask(method, &in_method);
     shown.push(' ');
-    shown.push_str(&String::from_utf8_lossy(
-        target.get(..path_at).unwrap_or_default(),
-    ));
+    shown.push_str(&scene.detector.mask(before, &in_host));
     shown.push_str(&scene.detector.mask(path, &in_path));
     if query_at.is_some() {
         shown.push('?');
@@ -47,6 +49,7 @@ pub(crate) fn request(
         request: Some(printable(&shown, MAX_REQUEST_CHARS).into_owned()),
         host: name,
     };
+    scene.report_matches(&Place::host(), in_host, offset, &exchange);
     let path_offset = offset + path_at as u64;
     scene.report_matches(&Place::path(), in_path, path_offset, &exchange);
     let query_offset = path_offset + path.len() as u64 + 1;

@@ -141,7 +141,9 @@ impl Fragments {
         sink: &mut dyn FnMut(Datagram),
     ) {
         while let Some((key, since)) = self.order.front().copied() {
-            let is_over = at.saturating_sub(since) > PATIENCE
+            let is_gone = self.waiting.get(&key).is_none_or(|it| it.at != since);
+            let is_over = is_gone
+                || at.saturating_sub(since) > PATIENCE
                 || self.waiting.len() >= MAX_DATAGRAMS
                 || self.bytes > MAX_BYTES;
             if !is_over {

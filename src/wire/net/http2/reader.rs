@@ -10,6 +10,9 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A longer header block is not read.
 const MAX_BLOCK_BYTES: usize = 256 * 1024;
 
+/// Bytes of the fields that one header block stands for; those beyond are not read.
+const MAX_BLOCK_FIELDS_BYTES: usize = 1 << 20;
+
 const FRAME_HEADER_BYTES: usize = 9;
 
 const DATA: u8 = 0;
@@ -328,10 +331,17 @@ impl Http2Reader {
     fn end_block(&mut self, block: &Block, sink: &mut dyn FnMut(Http2Event<'_>)) {
         let mut fields: Vec<OwnedField> = Vec::new();
         let mut unread = 0;
+        // One byte can stand for an entry of the whole table.
+        let mut room = MAX_BLOCK_FIELDS_BYTES;
         let result = self.hpack.handle_block(&block.bytes, &mut |field| {
             if field.name.is_none() || field.value.is_none() {
                 // An index takes a byte or two.
                 unread += 1;
+            }
+            let len = |part: Option<&[u8]>| part.map_or(1, <[u8]>::len);
+            match room.checked_sub(len(field.name) + len(field.value)) {
+                Some(left) => room = left,
+                None => return unread += 1,
             }
             let own = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
             fields.push((own(field.name), own(field.value)));
@@ -466,6 +476,28 @@ mod tests {
             frame(GO_AWAY, 0, 0, b"\0\0\0\x03\0\0\0\0why"),
         ]
         .concat()
+    }
+
+    /// A literal that is kept in the table (RFC 7541, 6.2.1), then its index (6.1) again and again.
+    #[test]
+    fn a_block_stands_for_no_more_than_is_read_of_it() {
+        let mut block = vec![0x40, 1, b'a', 0x7f, 0xb1, 0x1d];
+        // 127 + 49 + 29 * 128 bytes (5.1).
+        block.extend(vec![b'v'; 3888]);
+        block.extend(vec![0xbe; 20_000]);
+        let mut reader = Http2Reader::new(0);
+        let mut pieces = vec![frame(HEADERS, 0, 1, &block[..12_000])];
+        pieces.push(frame(CONTINUATION, END_HEADERS, 1, &block[12_000..]));
+        let mut told = Vec::new();
+        for bytes in [PREFACE.to_vec(), pieces.concat()] {
+            reader.handle_bytes(&bytes, &mut |event| {
+                if let Http2Event::Headers { fields, unread, .. } = event {
+                    told.push((fields.len(), unread));
+                }
+            });
+        }
+        let kept = MAX_BLOCK_FIELDS_BYTES / 3889;
+        assert_eq!(told, [(kept, 20_001 - kept)]);
     }
 
     fn read(pieces: &[&[u8]]) -> Vec<String> {

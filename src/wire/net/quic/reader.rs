@@ -123,7 +123,7 @@ impl Crypto {
         if self.is_done || end <= self.next || end > MAX_CRYPTO_BYTES {
             return;
         }
-        if self.waiting.len() >= MAX_PIECES {
+        if offset > self.next && self.waiting.len() >= MAX_PIECES {
             return;
         }
         let kept = self.waiting.entry(offset).or_default();
