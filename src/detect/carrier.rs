@@ -184,8 +184,9 @@ impl Carrier {
         for hit in matches.hits {
             let key = (hit.datum, hit.name.clone());
             let known = self.found.get(&key);
-            let sighted = self.sighted.get(&key).copied();
-            let at = known.map_or(sighted.unwrap_or(self.at), |known| known.at);
+            let earlier = known.map(|known| known.at);
+            let earlier = earlier.or_else(|| self.sighted.get(&key).copied());
+            let at = earlier.unwrap_or(self.at);
             if known.is_none_or(|known| hit.rank < known.hit.rank) {
                 self.found.insert(key, Sighting { hit, at });
             }
