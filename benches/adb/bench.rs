@@ -164,7 +164,13 @@ pub(crate) fn pushes(bench: Bench) -> Measure {
 
 pub(crate) fn pulls_to_file(bench: Bench, server: &Rc<Server>) -> Measure {
     let path = server.folder().join("pulled-by-us");
-    Box::new(move || timed(|| bench.pull_into(OnDisk(File::create(&path).unwrap()))))
+    Box::new(move || {
+        timed(|| {
+            // As adb does: over a file cut to nothing, ext4 writes all to the disk when it is closed.
+            let _ = std::fs::remove_file(&path);
+            bench.pull_into(OnDisk(File::create(&path).unwrap()));
+        })
+    })
 }
 
 pub(crate) fn pushes_of_file(bench: Bench, server: &Rc<Server>) -> Measure {

@@ -232,7 +232,7 @@ pub(crate) struct Output {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
     /// Also write a report to a file; repeatable
-    #[arg(long = "write", value_name = "FORMAT=FILE", value_parser = parse_write)]
+    #[arg(long = "write", value_name = "FORMAT=FILE", value_parser = |text: &str| parse_write::<Format>(text, "junit=results.xml"))]
     pub(crate) writes: Vec<(Format, PathBuf)>,
     /// Where runs are kept
     #[arg(long, default_value = "runs", value_name = "DIR")]
@@ -274,12 +274,19 @@ fn permission_names() -> PossibleValuesParser {
     PossibleValuesParser::new(Permission::ALL.iter().map(|(name, _)| *name))
 }
 
-fn parse_write(text: &str) -> Result<(Format, PathBuf), String> {
+/// `FORMAT=FILE` of `--write`, with an example for whoever wrote something else.
+pub(crate) fn parse_write<F: ValueEnum>(text: &str, example: &str) -> Result<(F, PathBuf), String> {
     let Some((format, file)) = text.split_once('=') else {
-        return Err("expected FORMAT=FILE, such as `junit=results.xml`".to_owned());
+        return Err(format!("expected FORMAT=FILE, such as `{example}`"));
     };
-    let format = Format::from_str(format, false)
-        .map_err(|_| format!("unknown format `{format}`; expected human, json or junit"))?;
+    let format = F::from_str(format, false).map_err(|_| {
+        let known = F::value_variants().iter().filter_map(F::to_possible_value);
+        let known: Vec<String> = known.map(|it| it.get_name().to_owned()).collect();
+        format!(
+            "unknown format `{format}`; expected one of {}",
+            known.join(", ")
+        )
+    })?;
     if file.is_empty() {
         return Err("no file after `=`".to_owned());
     }

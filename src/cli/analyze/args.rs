@@ -1,5 +1,6 @@
 //! The arguments of `phonehome analyze`.
 
+use crate::cli::args::parse_write;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub(crate) struct Analyze {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
     /// Also write a report to a file; repeatable
-    #[arg(long = "write", value_name = "FORMAT=FILE", value_parser = parse_write)]
+    #[arg(long = "write", value_name = "FORMAT=FILE", value_parser = |text: &str| parse_write::<Format>(text, "sarif=findings.sarif"))]
     pub(crate) writes: Vec<(Format, PathBuf)>,
     /// Follow one finding from the wire to the datum, by its number in the report
     #[arg(long, value_name = "N", conflicts_with = "format", value_parser = clap::value_parser!(u32).range(1..))]
@@ -37,16 +38,4 @@ pub(crate) enum Format {
     Junit,
     /// For tools that gather findings (SARIF 2.1.0)
     Sarif,
-}
-
-fn parse_write(text: &str) -> Result<(Format, PathBuf), String> {
-    let Some((format, file)) = text.split_once('=') else {
-        return Err("expected FORMAT=FILE, such as `sarif=findings.sarif`".to_owned());
-    };
-    let format = Format::from_str(format, false)
-        .map_err(|_| format!("unknown format `{format}`; expected human, json, junit or sarif"))?;
-    if file.is_empty() {
-        return Err("no file after `=`".to_owned());
-    }
-    Ok((format, PathBuf::from(file)))
 }
