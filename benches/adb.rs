@@ -36,7 +36,7 @@ use std::time::Duration;
 const STEPS: u32 = 500;
 
 /// Pairs of which the median is taken.
-const PAIRS: usize = 9;
+const PAIRS: usize = 21;
 
 /// What one measurement of some work took, in seconds.
 pub(crate) type Measure = Box<dyn FnMut() -> f64>;
