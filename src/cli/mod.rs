@@ -21,6 +21,7 @@ mod progress;
 mod report;
 mod restore;
 mod review;
+mod runs;
 mod scenario;
 mod selector;
 mod signals;

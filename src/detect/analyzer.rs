@@ -4,7 +4,7 @@
 use crate::detect::analysis::{Analysis, Input};
 use crate::detect::detector::Detector;
 use crate::detect::finding::Finding;
-use crate::detect::options::{Options, SocketOwner};
+use crate::detect::options::{Marks, Options, SocketOwner};
 use crate::detect::traffic::apps::Apps;
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::record::{FlowRecord, seconds};
@@ -46,6 +46,39 @@ pub struct Outcome {
     /// When each mark was first asked for, by name; seconds since the Unix epoch by the capture's
     /// clock. A mark that was not seen is absent.
     pub marks: BTreeMap<String, f64>,
+}
+
+impl Outcome {
+    /// Leaves out what lies outside the first and the last mark, if both were seen: a capture begins
+    /// earlier, so that the names of connections that are open at the first mark are known, and ends
+    /// later. The flows that stay are counted from 0 again.
+    pub fn keep_window(&mut self, window: &Marks) {
+        let time = |mark: Option<&String>| mark.and_then(|mark| self.marks.get(mark)).copied();
+        let (Some(from), Some(to)) = (time(window.names.first()), time(window.names.last())) else {
+            return;
+        };
+        let analysis = &mut self.analysis;
+        analysis
+            .flows
+            .retain(|flow| flow.last >= from && flow.first <= to);
+        let mut ids = BTreeMap::new();
+        for (id, flow) in (0..).zip(&mut analysis.flows) {
+            ids.insert(flow.id, id);
+            flow.id = id;
+        }
+        for findings in [&mut analysis.findings, &mut analysis.decoys_found] {
+            findings.retain(|it| it.at >= from && it.at <= to && ids.contains_key(&it.flow));
+            for finding in findings {
+                finding.flow = ids.get(&finding.flow).copied().unwrap_or_default();
+            }
+        }
+    }
+
+    /// What the marks say was not seen: a capture is trusted between the first and the last only.
+    #[must_use]
+    pub fn mark_gaps(&self, window: &Marks) -> Vec<Gap> {
+        mark_gaps(&window.names, &|name| self.marks.contains_key(name))
+    }
 }
 
 impl<'d> Analyzer<'d> {
@@ -118,7 +151,9 @@ impl<'d> Analyzer<'d> {
         let (flows, ids) = flows(records, &self.options.owners, &apps);
         let coverage = coverage(&ledger, &flows);
         let mut gaps = capture_gaps;
-        gaps.extend(mark_gaps(&ledger, &self.options));
+        let names = self.options.window.as_ref().map(|marks| &marks.names[..]);
+        let is_seen = |name: &str| ledger.marks.contains_key(name);
+        gaps.extend(mark_gaps(names.unwrap_or_default(), &is_seen));
         gaps.extend(packet_gaps(&ledger, &coverage));
         gaps.sort();
         gaps.dedup();
@@ -224,10 +259,8 @@ fn capture_gap(problem: &CaptureProblem) -> Gap {
 }
 
 /// A capture is trusted between its two marks only.
-fn mark_gaps(ledger: &Ledger, options: &Options) -> Vec<Gap> {
-    let names = options.window.iter().flat_map(|marks| &marks.names);
-    let names: Vec<&String> = names.collect();
-    let missing = |name: &&&String| !ledger.marks.contains_key(**name);
+fn mark_gaps(names: &[String], is_seen: &dyn Fn(&str) -> bool) -> Vec<Gap> {
+    let missing = |name: &&String| !is_seen(name);
     let mut gaps = Vec::new();
     if names.first().is_some_and(|name| missing(&name)) {
         let reason = "the lookup before the first step is not in the capture";
@@ -304,7 +337,7 @@ mod tests {
     use super::*;
     use crate::base::secret::Secret;
     use crate::detect::finding::{Direction, Evidence, Location};
-    use crate::detect::options::{Exclusion, Marks};
+    use crate::detect::options::Exclusion;
     use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
     use crate::persona::datum::{Datum, DatumKind, Origin, Persona};
     use etherparse::PacketBuilder;

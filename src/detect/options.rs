@@ -4,6 +4,7 @@
 use crate::evidence::flow::{App, FlowProtocol};
 use crate::wire::net::tls::keylog::KeyLog;
 use core::net::{IpAddr, SocketAddr};
+use serde::{Deserialize, Serialize};
 
 /// How to read a capture.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,7 @@ pub struct Options {
 }
 
 /// One TCP connection of our own to the handset, or every one to a port of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exclusion {
     /// The port on the handset: that of adbd.
     pub handset_port: u16,
@@ -46,7 +47,7 @@ pub struct Marks {
 }
 
 /// One socket on the handset and the app it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketOwner {
     /// TCP or UDP.
     pub protocol: FlowProtocol,

@@ -5,8 +5,8 @@ use crate::base::causes::causes;
 use crate::detect::analysis::Analysis;
 use crate::detect::analyzer::{Analyzer, Outcome};
 use crate::detect::detector::Detector;
-use crate::detect::finding::Finding;
-use crate::detect::options::{Exclusion, Marks, Options};
+use crate::detect::options::{Exclusion, Marks};
+use crate::detect::search_record::{self, SearchRecord};
 use crate::engine::act::error::ActError;
 use crate::engine::act::evidence::{ActEvidence, Verified};
 use crate::engine::act::toggle::Reading;
@@ -17,10 +17,10 @@ use crate::engine::event::CancelReason;
 use crate::engine::folder::Folder;
 use crate::evidence::gap::{Gap, Observer};
 use crate::outcome::observed::{Observed, StepObserved, StepOutcome, ToggleObserved};
+use crate::persona::datum::Persona;
 use crate::ports::store::{Appender, StoreError};
 use crate::scenario::permission::Permission;
 use crate::scenario::toggle::ToggleState;
-use crate::wire::net::tls::keylog::KeyLog;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Read as _};
@@ -298,13 +298,19 @@ impl Observation {
     }
 
     /// Searches the capture, and brings everything into the shape that is judged.
-    pub(crate) async fn analyse(mut self, detector: &Arc<Detector>, folder: &Folder) -> Observed {
+    pub(crate) async fn analyse(
+        mut self,
+        persona: &Persona,
+        detector: &Arc<Detector>,
+        folder: &Folder,
+    ) -> Observed {
         let mut analysis = None;
+        let told = self.told(persona);
         if self.captured {
-            match self.search(detector, folder).await {
+            match self.search(detector, folder, &told).await {
                 Ok(mut outcome) => {
                     self.time_steps(&outcome);
-                    self.keep_window(&mut outcome);
+                    outcome.keep_window(&self.marks());
                     self.gaps.extend(outcome.gaps);
                     analysis = Some(outcome.analysis);
                 }
@@ -312,9 +318,9 @@ impl Observation {
                     .gaps
                     .push(packets::gap("the capture could not be read back", &why)),
             }
+            self.keep(told, analysis.as_mut(), folder);
         }
         if let Some(analysis) = &mut analysis {
-            self.count(analysis);
             let written = serde_json::to_vec_pretty(analysis)
                 .map_err(|error| error.to_string())
                 .and_then(|json| {
@@ -342,17 +348,45 @@ impl Observation {
         }
     }
 
-    async fn search(&self, detector: &Arc<Detector>, folder: &Folder) -> Result<Outcome, String> {
-        let options = Options {
-            input: packets::FILE.to_owned(),
+    /// What the search is told beside the capture.
+    fn told(&self, persona: &Persona) -> SearchRecord {
+        SearchRecord {
+            persona: persona.clone(),
+            marks: self.marks.clone(),
             exclude: self.exclude.clone(),
-            window: Some(Marks {
-                names: self.marks.clone(),
-            }),
+            bytes_filtered: 0,
             owners: self.sockets.owners(),
             handset_addresses: self.sockets.addresses(),
-            keys: KeyLog::default(),
-        };
+            gaps: self
+                .gaps
+                .iter()
+                .cloned()
+                .chain(self.sockets.gaps())
+                .collect(),
+        }
+    }
+
+    /// Keeps what the search was told, and what the byte counters say of the capture, so that it can
+    /// be made again.
+    fn keep(&mut self, mut told: SearchRecord, analysis: Option<&mut Analysis>, folder: &Folder) {
+        if let Some(analysis) = analysis {
+            let known = self.gaps.len();
+            told.bytes_filtered = self.count(analysis);
+            told.gaps.extend(self.gaps.iter().skip(known).cloned());
+        }
+        if let Err(error) = folder.write(search_record::FILE, &told.to_json()) {
+            let reason = "what was searched for could not be stored";
+            self.gaps.push(packets::gap(reason, &causes(&error)));
+        }
+    }
+
+    async fn search(
+        &self,
+        detector: &Arc<Detector>,
+        folder: &Folder,
+        told: &SearchRecord,
+    ) -> Result<Outcome, String> {
+        let options = told.options(packets::FILE.to_owned());
         let mut capture = folder.open(packets::FILE).map_err(|error| causes(&error))?;
         let detector = Arc::clone(detector);
         let searched = tokio::task::spawn_blocking(move || {
@@ -370,22 +404,6 @@ impl Observation {
         searched.await.map_err(|error| error.to_string())?
     }
 
-    /// Leaves out what lies outside the marks: the capture begins earlier, so that the names of
-    /// connections that are open at the first mark are known, and ends later.
-    fn keep_window(&self, outcome: &mut Outcome) {
-        let time = |mark: Option<&String>| mark.and_then(|mark| outcome.marks.get(mark)).copied();
-        let (Some(from), Some(to)) = (time(self.marks.first()), time(self.marks.last())) else {
-            return;
-        };
-        let analysis = &mut outcome.analysis;
-        analysis
-            .flows
-            .retain(|flow| flow.last >= from && flow.first <= to);
-        let is_inside = |finding: &Finding| finding.at >= from && finding.at <= to;
-        analysis.findings.retain(is_inside);
-        analysis.decoys_found.retain(is_inside);
-    }
-
     /// Gives each step of the window the time at which its mark was seen.
     fn time_steps(&mut self, outcome: &Outcome) {
         let Some(window) = self.window else { return };
@@ -401,14 +419,18 @@ impl Observation {
         }
     }
 
-    /// Holds the capture against the byte counters: what was counted must have been captured.
-    fn count(&mut self, analysis: &mut Analysis) {
+    /// Holds the capture against the byte counters: what was counted must have been captured. Returns
+    /// how many bytes of our own the capture left out by itself.
+    fn count(&mut self, analysis: &mut Analysis) -> u64 {
         let (Some(before), Some(after)) = (&self.before, &self.after) else {
-            return;
+            return 0;
         };
         let counted = match counted(before, after) {
             Ok(counted) => counted,
-            Err(gap) => return self.gaps.push(gap),
+            Err(gap) => {
+                self.gaps.push(gap);
+                return 0;
+            }
         };
         let is_ours = |uid: i64| !self.exclude.is_empty() && ADBD.contains(&uid);
         let sum = |ours: bool| -> u64 {
@@ -419,10 +441,9 @@ impl Observation {
             uids.map(|(_, traffic)| traffic.rx_bytes.saturating_add(traffic.tx_bytes))
                 .sum()
         };
-        if self.is_filtered {
-            analysis.coverage.bytes_excluded =
-                analysis.coverage.bytes_excluded.saturating_add(sum(true));
-        }
+        let filtered = if self.is_filtered { sum(true) } else { 0 };
+        let excluded = &mut analysis.coverage.bytes_excluded;
+        *excluded = excluded.saturating_add(filtered);
         let (counted, captured) = (sum(false), analysis.coverage.bytes);
         if captured < counted {
             self.gaps.push(Gap {
@@ -430,6 +451,13 @@ impl Observation {
                 reason: "fewer bytes were captured than the handset counted".to_owned(),
                 detail: Some(format!("{captured} of {counted} bytes")),
             });
+        }
+        filtered
+    }
+
+    fn marks(&self) -> Marks {
+        Marks {
+            names: self.marks.clone(),
         }
     }
 }

@@ -170,7 +170,9 @@ impl VariantRun<'_> {
         result.restore = Box::pin(self.put_back(journal, &mut seen, result)).await;
         result.restore.needs_restoring.extend(changes_unknown);
         self.tell_step("analyse").await;
-        result.observed = seen.analyse(self.detector, &self.folder).await;
+        result.observed = seen
+            .analyse(self.persona, self.detector, &self.folder)
+            .await;
     }
 
     /// Undoes what was done, over a new connection if the old one is lost.

@@ -7,12 +7,16 @@ use std::path::PathBuf;
 /// `phonehome analyze`
 #[derive(Debug, Args)]
 pub(crate) struct Analyze {
-    /// Captures (pcap, pcapng), HTTP archives (HAR), or folders of them; `-` is standard input
+    /// Captures (pcap, pcapng), HTTP archives (HAR), folders of them, or runs (a folder, an id, `last`);
+    /// `-` is standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// What to look for, and decoys (schema phonehome/persona/1)
+    /// What to look for, and decoys (schema phonehome/persona/1); a run has its own
     #[arg(long, value_name = "FILE")]
     pub(crate) persona: Option<PathBuf>,
+    /// Where runs are kept
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub(crate) out: PathBuf,
     /// Keys of TLS connections, as SSLKEYLOGFILE has them; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) keylog: Vec<PathBuf>,

@@ -2,7 +2,7 @@
 
 use crate::base::text::printable;
 use crate::cli::analyze::args::Analyze;
-use crate::cli::analyze::inputs::sources;
+use crate::cli::analyze::inputs::{Source, Sources, sources};
 use crate::cli::analyze::present::present;
 use crate::cli::analyze::progress;
 use crate::cli::analyze::read::{Search, analyse};
@@ -11,9 +11,7 @@ use crate::cli::exit_code::Exit;
 use crate::cli::input::read_bytes;
 use crate::cli::load;
 use crate::cli::terminal::Terminal;
-use crate::detect::detector::Detector;
-use crate::persona::datum::{Datum, Persona};
-use crate::report::analysis::Searched;
+use crate::persona::datum::Persona;
 use crate::wire::net::tls::keylog::KeyLog;
 
 /// What a persona file looks like, for whoever has none.
@@ -24,29 +22,42 @@ const EXAMPLE: &str = r#"    schema: phonehome/persona/1
 
 /// Runs the command.
 pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit> {
-    let persona = persona(args, terminal)?;
+    let given = given(args, terminal)?;
     let keys = key_log(args, terminal)?;
-    let sources = sources(&args.inputs)?;
-    let detector = Detector::new(&persona);
-    let detector = match args.explain {
-        Some(_) => detector.explaining(),
-        None => detector,
-    };
+    let Sources {
+        all: sources,
+        problems,
+    } = sources(&args.inputs, &args.out)?;
+    if given.is_none() {
+        refuse_unsaid(&sources)?;
+    }
     let bar = progress::bar(&sources, terminal);
     let search = Search {
-        detector: &detector,
+        given,
         keys,
+        explains: args.explain.is_some(),
     };
     let mut analysed = analyse(&sources, &search, &bar, terminal);
-    let too_short = detector.too_short().iter();
-    let problems = too_short.map(|id| format!("{id} is too short to be told from chance"));
     analysed.analysis.coverage.problems.extend(problems);
-    let ids = |data: &[Datum]| data.iter().map(|datum| datum.id.clone()).collect();
-    let searched = Searched {
-        data: ids(&persona.data),
-        decoys: ids(&persona.decoys),
+    Ok(present(&analysed, args, terminal))
+}
+
+/// What is to be searched for must be said of everything that no run searched.
+fn refuse_unsaid(sources: &[Source]) -> Result<(), Rejection> {
+    let is_said = |source: &Source| source.has_record || source.is_of_run;
+    let message = match sources.iter().find(|source| !is_said(source)) {
+        None => return Ok(()),
+        Some(_) if !sources.iter().any(is_said) => {
+            "what to look for is not said: there is no `--persona`".to_owned()
+        }
+        Some(source) => format!(
+            "what to look for in `{}` is not said: it is of no run, and there is no `--persona`",
+            source.name()
+        ),
     };
-    Ok(present(&analysed, &searched, args, terminal))
+    Err(Rejection::usage(message)
+        .hint("write what is on the handset into a file, and name it with `--persona FILE`:")
+        .example(EXAMPLE))
 }
 
 /// The keys that the operator gives. A damaged line is told; the others are used all the same.
@@ -66,17 +77,15 @@ fn key_log(args: &Analyze, terminal: Terminal) -> Result<KeyLog, Rejection> {
     Ok(keys)
 }
 
-fn persona(args: &Analyze, terminal: Terminal) -> Result<Persona, Rejection> {
+/// The persona that the operator gives.
+fn given(args: &Analyze, terminal: Terminal) -> Result<Option<Persona>, Rejection> {
     let Some(path) = &args.persona else {
-        let message = "what to look for is not said: there is no `--persona`";
-        return Err(Rejection::usage(message)
-            .hint("write what is on the handset into a file, and name it with `--persona FILE`:")
-            .example(EXAMPLE));
+        return Ok(None);
     };
     let persona = load::persona(path, terminal)?;
     if persona.data.is_empty() && persona.decoys.is_empty() {
         let message = format!("the persona `{}` has nothing to look for", path.display());
         return Err(Rejection::usage(message).hint("give it `data`"));
     }
-    Ok(persona)
+    Ok(Some(persona))
 }

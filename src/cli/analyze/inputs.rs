@@ -1,14 +1,14 @@
 //! What the operator names as input, resolved to files: everything that is not there is told before
 //! anything is read. Folders are walked, symbolic links to folders are not followed.
 
+use crate::cli::analyze::bundle;
 use crate::cli::error::Rejection;
 use crate::cli::input::plain;
+use crate::cli::runs::folder_of;
+use crate::engine::collector::packets;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The capture of a variant in an evidence bundle.
-const CAPTURE: &str = "capture.pcapng";
 
 /// Deeper folders are not walked.
 const MAX_DEPTH: usize = 32;
@@ -17,12 +17,30 @@ const MAX_DEPTH: usize = 32;
 const MAX_FILES: usize = 100_000;
 
 /// One thing to analyse.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Source {
     /// Where it is; `None` for standard input.
     pub(crate) path: Option<PathBuf>,
     /// Its bytes, if that is known.
     pub(crate) len_bytes: Option<u64>,
+    /// It is of a run, and what the run's search was told lies beside it.
+    pub(crate) has_record: bool,
+    /// It is of a run's folder.
+    pub(crate) is_of_run: bool,
+    /// What it was when the run ended.
+    pub(crate) sha256: Option<String>,
+    /// What the record beside it was when the run ended.
+    pub(crate) record_sha256: Option<String>,
+    /// Why the run does not have it.
+    pub(crate) absent: Option<String>,
+}
+
+/// Everything to analyse.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) all: Vec<Source>,
+    /// What is wrong with the runs that they are of.
+    pub(crate) problems: Vec<String>,
 }
 
 impl Source {
@@ -35,32 +53,49 @@ impl Source {
     }
 }
 
-/// Every file that the inputs stand for, in the order given; of a folder, in the order of names.
-pub(crate) fn sources(inputs: &[PathBuf]) -> Result<Vec<Source>, Rejection> {
-    let mut sources = Vec::new();
+/// Every file that the inputs stand for, in the order given; of a folder, in the order of names. What
+/// is no path may be a run below `out`.
+pub(crate) fn sources(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Sources> {
+    let mut sources = Sources::default();
     for input in inputs {
         if input.as_os_str() == "-" {
-            let is_second = sources.iter().any(|it: &Source| it.path.is_none());
+            let is_second = sources.all.iter().any(|it: &Source| it.path.is_none());
             if is_second {
-                return Err(Rejection::usage("standard input can be read once only"));
+                return Err(Rejection::usage("standard input can be read once only").into());
             }
-            sources.push(Source {
-                path: None,
-                len_bytes: None,
-            });
+            sources.all.push(Source::default());
             continue;
         }
+        let run = run_named(input, out)?;
+        let input = run.as_deref().unwrap_or(input);
         let found = fs::metadata(input).map_err(|error| refuse(input, &error))?;
         if found.is_dir() {
-            sources.extend(of_folder(input)?);
+            of_folder(input, &mut sources)?;
         } else {
-            sources.push(Source {
-                path: Some(input.clone()),
+            sources.all.push(Source {
                 len_bytes: found.is_file().then_some(found.len()),
+                has_record: bundle::has_record(input),
+                path: Some(input.to_owned()),
+                ..Source::default()
             });
         }
     }
     Ok(sources)
+}
+
+/// The folder of a run, if `input` is no path and one is called so.
+fn run_named(input: &Path, out: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let Some(name) = input
+        .to_str()
+        .filter(|_| fs::symlink_metadata(input).is_err())
+    else {
+        return Ok(None);
+    };
+    if name == "last" {
+        return folder_of(name, out).map(Some);
+    }
+    let is_id = !name.contains('/') && name != "..";
+    Ok(Some(out.join(name)).filter(|folder| is_id && bundle::is_run(folder)))
 }
 
 /// A path that cannot be looked at: one that is not there is the operator's mistake, any other
@@ -73,29 +108,41 @@ fn refuse(path: &Path, error: &io::Error) -> Rejection {
     );
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            Rejection::usage(message).hint("give a capture, a folder of captures, or `-`")
+            Rejection::usage(message).hint("give a capture, a folder of captures, a run, or `-`")
         }
         _ => Rejection::failure(message),
     }
 }
 
 /// The captures of an evidence bundle; of any other folder every file.
-fn of_folder(folder: &Path) -> Result<Vec<Source>, Rejection> {
+fn of_folder(folder: &Path, sources: &mut Sources) -> Result<(), Rejection> {
     let mut files = Vec::new();
     walk(folder, 0, &mut files)?;
     let is_capture = |source: &Source| {
         let name = source.path.as_deref().and_then(Path::file_name);
-        name.is_some_and(|name| name == CAPTURE)
+        name.is_some_and(|name| name == packets::FILE)
     };
-    if files.iter().any(is_capture) {
+    let is_run = bundle::is_run(folder);
+    if is_run || files.iter().any(is_capture) {
         files.retain(is_capture);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    for file in &mut files {
+        file.has_record = file.path.as_deref().is_some_and(bundle::has_record);
+        file.is_of_run = is_run;
+    }
+    if is_run {
+        sources
+            .problems
+            .extend(bundle::complete(folder, &mut files));
+    }
     if files.is_empty() {
-        let message = format!("there is no file in `{}`", folder.display());
+        let what = if is_run { "capture" } else { "file" };
+        let message = format!("there is no {what} in `{}`", folder.display());
         return Err(Rejection::usage(message).hint("give a capture, or a folder of captures"));
     }
-    Ok(files)
+    sources.all.append(&mut files);
+    Ok(())
 }
 
 fn walk(folder: &Path, depth: usize, files: &mut Vec<Source>) -> Result<(), Rejection> {
@@ -113,6 +160,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<Source>) -> Result<(), Reje
             files.push(Source {
                 path: Some(path),
                 len_bytes: Some(found.len()),
+                ..Source::default()
             });
         }
         if files.len() > MAX_FILES {

@@ -1,6 +1,7 @@
 //! `phonehome analyze`: planted data in captures that exist already.
 
 pub(crate) mod args;
+mod bundle;
 pub(crate) mod command;
 mod inputs;
 mod present;

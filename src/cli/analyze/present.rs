@@ -17,13 +17,10 @@ use std::iter;
 
 /// Prints and writes the result. The exit code says what the analysis came to; an input that could
 /// not be read, or a report that could not be written, is graver than anything found.
-pub(crate) fn present(
-    analysed: &Analysed,
-    searched: &Searched,
-    args: &Analyze,
-    terminal: Terminal,
-) -> Exit {
-    let analysis = &analysed.analysis;
+pub(crate) fn present(analysed: &Analysed, args: &Analyze, terminal: Terminal) -> Exit {
+    let Analysed {
+        analysis, searched, ..
+    } = analysed;
     let shown = || -> anyhow::Result<()> {
         let text = match args.explain {
             Some(number) => explained(analysis, number, terminal)?,

@@ -2,17 +2,22 @@
 //! stays in the result with what is wrong with it; the others are analysed all the same.
 
 use crate::base::text::printable;
+use crate::cli::analyze::bundle;
 use crate::cli::analyze::inputs::Source;
 use crate::cli::input::plain;
 use crate::cli::terminal::Terminal;
 use crate::detect::analysis::{Analysis, Input};
-use crate::detect::analyzer::Analyzer;
+use crate::detect::analyzer::{Analyzer, Outcome};
 use crate::detect::detector::Detector;
 use crate::detect::har_analyzer::HarAnalyzer;
-use crate::detect::options::Options;
+use crate::detect::options::{Marks, Options};
+use crate::detect::search_record::SearchRecord;
+use crate::persona::datum::Persona;
+use crate::report::analysis::Searched;
 use crate::wire::net::tls::keylog::KeyLog;
 use crate::wire::pcap::problem::CaptureProblem;
 use indicatif::ProgressBar;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -24,46 +29,157 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub(crate) struct Analysed {
     /// Everything that was found, in all of them.
     pub(crate) analysis: Analysis,
+    /// What was looked for, in any of them.
+    pub(crate) searched: Searched,
     /// Inputs that are none, or could not be read to their end.
     pub(crate) unreadable: usize,
 }
 
 /// What is searched for, and the keys of what is encrypted.
-pub(crate) struct Search<'d> {
-    pub(crate) detector: &'d Detector,
+pub(crate) struct Search {
+    /// The operator's persona; without one each capture of a run has its own.
+    pub(crate) given: Option<Persona>,
     pub(crate) keys: KeyLog,
+    /// Findings are to say how they were seen.
+    pub(crate) explains: bool,
+}
+
+/// What one input is searched with.
+#[derive(Clone, Copy)]
+struct With<'a> {
+    detector: &'a Detector,
+    keys: &'a KeyLog,
+    /// What the run's own search was told, if it is of a run.
+    told: Option<&'a SearchRecord>,
 }
 
 /// Analyses every source.
 pub(crate) fn analyse(
     sources: &[Source],
-    search: &Search<'_>,
+    search: &Search,
     bar: &ProgressBar,
     terminal: Terminal,
 ) -> Analysed {
     let mut all = Analysed::default();
+    // The captures of one run mostly have one persona.
+    let mut made: Option<(Persona, Detector)> = None;
     for source in sources {
         let name = source.name();
         bar.set_message(printable(&name, 60).into_owned());
-        let (analysis, problem) = match open(source) {
-            Ok(mut file) => stream(&mut *file, &name, search, bar),
-            Err(error) => {
-                let why = plain(&error);
-                let mut analysis = Analysis::default();
-                let input = Input::unreadable(name.clone(), format!("it cannot be read: {why}"));
-                analysis.inputs.push(input);
-                (analysis, Some(why))
+        let (mut analysis, problem) = match prepare(source, search, &mut made) {
+            Ok((detector, told)) => {
+                let (persona, detector) = detector;
+                note(&mut all, persona, detector);
+                let with = With {
+                    detector,
+                    keys: &search.keys,
+                    told: told.as_ref(),
+                };
+                analyse_one(source, &name, with, bar)
             }
+            Err(Unsearched { why, is_error }) => (unread(&name, &why), is_error.then_some(why)),
         };
         if let Some(why) = problem {
             let line = format!("error: cannot read `{name}`: {why}");
             bar.suspend(|| terminal.error(&printable(&line, 5000)));
             all.unreadable += 1;
+        } else if let (Some(expected), Some(input)) = (&source.sha256, analysis.inputs.first_mut())
+            && !input.sha256.is_empty()
+            && *expected != input.sha256
+        {
+            let told = "it is not the file that the run kept (SHA-256)";
+            input.problems.push(told.to_owned());
         }
         all.analysis.append(analysis);
     }
     bar.finish_and_clear();
     all
+}
+
+/// Why an input is not searched, and whether that is an error: a run may have ended early.
+struct Unsearched {
+    why: String,
+    is_error: bool,
+}
+
+/// What a source is to be searched for, and what its run's search was told.
+fn prepare<'m>(
+    source: &Source,
+    search: &Search,
+    made: &'m mut Option<(Persona, Detector)>,
+) -> Result<(&'m (Persona, Detector), Option<SearchRecord>), Unsearched> {
+    if let Some(why) = source.absent.clone() {
+        let is_error = false;
+        return Err(Unsearched { why, is_error });
+    }
+    let told = bundle::record_of(source).map_err(|why| Unsearched {
+        why,
+        is_error: true,
+    })?;
+    let persona = search.given.as_ref();
+    let Some(persona) = persona.or_else(|| told.as_ref().map(|told| &told.persona)) else {
+        let why = "the run ended before it kept what it searched for; give `--persona`".to_owned();
+        let is_error = false;
+        return Err(Unsearched { why, is_error });
+    };
+    let made = match made.take() {
+        Some(known) if known.0 == *persona => made.insert(known),
+        _ => {
+            let detector = Detector::new(persona);
+            let detector = match search.explains {
+                true => detector.explaining(),
+                false => detector,
+            };
+            made.insert((persona.clone(), detector))
+        }
+    };
+    Ok((made, told))
+}
+
+/// Notes what was searched for, and what could not be.
+fn note(all: &mut Analysed, persona: &Persona, detector: &Detector) {
+    let Searched { data, decoys } = &mut all.searched;
+    for (ids, from) in [(data, &persona.data), (decoys, &persona.decoys)] {
+        let known: BTreeSet<&String> = ids.iter().collect();
+        let new = from.iter().map(|datum| &datum.id);
+        let new: Vec<String> = new.filter(|id| !known.contains(id)).cloned().collect();
+        ids.extend(new);
+    }
+    let too_short = detector.too_short().iter();
+    let too_short = too_short.map(|id| format!("{id} is too short to be told from chance"));
+    let unknown = persona.unknown.iter();
+    let unknown = unknown.map(|it| format!("{} is not known: {}", it.id, it.reason));
+    let problems = &mut all.analysis.coverage.problems;
+    for problem in too_short.chain(unknown) {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+}
+
+fn analyse_one(
+    source: &Source,
+    name: &str,
+    with: With<'_>,
+    bar: &ProgressBar,
+) -> (Analysis, Option<String>) {
+    match open(source) {
+        Ok(mut file) => stream(&mut *file, name, with, bar),
+        Err(error) => {
+            let why = plain(&error);
+            (
+                unread(name, &format!("it cannot be read: {why}")),
+                Some(why),
+            )
+        }
+    }
+}
+
+fn unread(name: &str, why: &str) -> Analysis {
+    let mut analysis = Analysis::default();
+    let input = Input::unreadable(name.to_owned(), why.to_owned());
+    analysis.inputs.push(input);
+    analysis
 }
 
 #[expect(
@@ -81,7 +197,7 @@ fn open(source: &Source) -> io::Result<Box<dyn Read>> {
 fn stream(
     source: &mut dyn Read,
     name: &str,
-    search: &Search<'_>,
+    with: With<'_>,
     bar: &ProgressBar,
 ) -> (Analysis, Option<String>) {
     let mut buffer = vec![0; CHUNK_BYTES];
@@ -100,7 +216,7 @@ fn stream(
                 start.extend_from_slice(bytes);
                 // Of a pipe the first bytes may come one by one.
                 if start.len() >= MAGIC_BYTES {
-                    reading = Some(Reading::of(&start, name, search));
+                    reading = Some(Reading::of(&start, name, with));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -108,8 +224,8 @@ fn stream(
         }
     };
     start.truncate(CHUNK_BYTES);
-    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, search));
-    let (mut analysis, is_none) = reading.finish();
+    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, with));
+    let (mut analysis, is_none) = reading.finish(with.told);
     let mut problem = failed;
     for input in &mut analysis.inputs {
         if let Some(why) = &problem {
@@ -134,17 +250,21 @@ enum Reading<'d> {
 }
 
 impl<'d> Reading<'d> {
-    fn of(start: &[u8], name: &str, search: &Search<'d>) -> Self {
-        let (input, detector) = (name.to_owned(), search.detector);
+    fn of(start: &[u8], name: &str, with: With<'d>) -> Self {
+        let (input, detector) = (name.to_owned(), with.detector);
         let mut reading = if HarAnalyzer::may_start(start) {
             Self::Archive(Box::new(HarAnalyzer::new(detector, input)))
         } else {
-            let options = Options {
-                input,
-                keys: search.keys.clone(),
-                ..Options::default()
+            let options = match with.told {
+                Some(told) => told.options(input),
+                None => Options {
+                    input,
+                    ..Options::default()
+                },
             };
-            Self::Capture(Box::new(Analyzer::new(detector, options)))
+            let keys = with.keys.clone();
+            let analyzer = Analyzer::new(detector, Options { keys, ..options });
+            Self::Capture(Box::new(analyzer))
         };
         reading.handle_bytes(start);
         reading
@@ -158,10 +278,13 @@ impl<'d> Reading<'d> {
     }
 
     /// What was found, and why the input is none if it is none.
-    fn finish(self) -> (Analysis, Option<&'static str>) {
+    fn finish(self, told: Option<&SearchRecord>) -> (Analysis, Option<&'static str>) {
         match self {
             Self::Capture(analyzer) => {
-                let analysis = analyzer.finish().analysis;
+                let analysis = match told {
+                    Some(told) => as_the_run(analyzer.finish(), told),
+                    None => analyzer.finish().analysis,
+                };
                 let not_a_capture = [CaptureProblem::NotACapture, CaptureProblem::Empty];
                 let is_none = not_a_capture.map(|problem| problem.to_string());
                 let told = analysis.inputs.iter().flat_map(|input| &input.problems);
@@ -175,6 +298,20 @@ impl<'d> Reading<'d> {
             }
         }
     }
+}
+
+/// The capture of a run between the run's marks, and with what the run could not see.
+fn as_the_run(mut outcome: Outcome, told: &SearchRecord) -> Analysis {
+    let window = Marks {
+        names: told.marks.clone(),
+    };
+    outcome.keep_window(&window);
+    let gaps = told.gaps.iter().cloned().chain(outcome.mark_gaps(&window));
+    let gaps: BTreeSet<String> = gaps.map(|gap| gap.to_string()).collect();
+    let coverage = &mut outcome.analysis.coverage;
+    coverage.problems.extend(gaps);
+    coverage.bytes_excluded = coverage.bytes_excluded.saturating_add(told.bytes_filtered);
+    outcome.analysis
 }
 
 /// Enough of a file's start to say what it is.
