@@ -3,9 +3,11 @@
 //! Time flows with the host's clock. When every process waits and one of them sleeps, it jumps: to the
 //! next event before the first sleeper's time, or to that time. With no sleeper it only flows. A patient
 //! handset does not jump while a service was opened, or typed at, only a moment ago and is still open, so that
-//! a person or a script that looks meanwhile sees what sleeps long.
+//! a person or a script that looks meanwhile sees what sleeps long; and it lives through a sleep of less than
+//! a second, by which scripts put things in order.
 
 use super::descriptor::Descriptor;
+use super::patience::Patience;
 use super::pipe::{PipeReader, PipeWriter, pipe};
 use super::proc::follow_processes;
 use super::scheduler::{Blocked, Scheduler, Wait, lock};
@@ -16,7 +18,6 @@ use crate::adapters::virtual_handset::files::node::Device;
 use crate::adapters::virtual_handset::files::system::{OpenMode, Opened};
 use crate::base::deadline::Instant;
 use crate::ports::clock::Clock;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -28,18 +29,6 @@ struct Inner {
     world: Mutex<World>,
     scheduler: Arc<Scheduler>,
     patience: Mutex<Patience>,
-}
-
-/// The shortest sleep that is held back: one that somebody may want to look at, and not one of a program
-/// that waits its turn.
-const LONG_SLEEP: Duration = Duration::from_secs(10);
-
-/// How long an open service holds time back after its host last said something, and when each did.
-#[derive(Default)]
-struct Patience {
-    quiet: Duration,
-    said: BTreeMap<u64, Instant>,
-    next: u64,
 }
 
 /// A service that a host has open, until it is dropped.
@@ -58,7 +47,7 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let inner = &self.handset.0;
-        if lock(&inner.patience).said.remove(&self.number).is_some() {
+        if lock(&inner.patience).close(self.number) {
             inner.scheduler.turn.notify_one();
         }
     }
@@ -97,16 +86,12 @@ impl Handset {
 
     /// Sets how long a service holds time back.
     pub(crate) fn set_patience(&self, quiet: Duration) {
-        lock(&self.0.patience).quiet = quiet;
+        *lock(&self.0.patience) = Patience::new(quiet);
     }
 
     /// A host has opened a service.
     pub(crate) fn visit(&self) -> Visit {
-        let number = {
-            let mut patience = lock(&self.0.patience);
-            patience.next += 1;
-            patience.next
-        };
+        let number = lock(&self.0.patience).number();
         self.heard(number);
         Visit {
             handset: self.clone(),
@@ -115,12 +100,16 @@ impl Handset {
     }
 
     fn heard(&self, number: u64) {
-        let is_patient = !lock(&self.0.patience).quiet.is_zero();
-        if is_patient {
-            // Never both locks in this order: the pump takes the world's first.
-            let now = lock(&self.0.world).host_now();
-            lock(&self.0.patience).said.insert(number, now);
-        }
+        // Never both locks in this order: the pump takes the world's first.
+        let now = lock(&self.0.world).host_now();
+        lock(&self.0.patience).heard(number, now);
+    }
+
+    /// A program sleeps for so long because it was told to.
+    pub(crate) fn live_through(&self, sleep: Duration) {
+        // Never both locks in this order: the pump takes the world's first.
+        let now = lock(&self.0.world).host_now();
+        lock(&self.0.patience).live_through(sleep, now);
     }
 
     /// Ends every process at once: the power is gone.
@@ -184,11 +173,10 @@ impl Handset {
         world.run_due();
         scheduler.wake_sleepers(world.uptime());
         let mut turn = None;
-        let is_long = |wake: Duration| wake.saturating_sub(world.uptime()) >= LONG_SLEEP;
-        let waits_until = match scheduler.next_wake() {
-            Some(wake) if is_long(wake) => self.waits_until(world.host_now()),
-            _ => None,
-        };
+        let waits_until = scheduler.next_wake().and_then(|wake| {
+            let sleep = wake.saturating_sub(world.uptime());
+            lock(&self.0.patience).waits_until(sleep, world.host_now())
+        });
         if scheduler.is_idle()
             && waits_until.is_none()
             && let Some(wake) = scheduler.next_wake()
@@ -212,13 +200,6 @@ impl Handset {
                 (None, _) => Turn::Notified,
             }
         })
-    }
-
-    /// Until when hosts are still waited for.
-    fn waits_until(&self, now: Instant) -> Option<Instant> {
-        let patience = lock(&self.0.patience);
-        let until = patience.said.values().max()?.after(patience.quiet);
-        (until > now).then_some(until)
     }
 }
 
@@ -395,8 +376,9 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_patient_handset_holds_a_long_sleep_back_for_a_fresh_service() {
-        async fn slept(quiet: Option<Duration>, seconds: u64, stays: bool) -> Duration {
+    async fn a_patient_handset_holds_back_what_sleeps_long_for_a_fresh_service_and_what_was_told_to()
+     {
+        async fn slept(quiet: Option<Duration>, program: Program, stays: bool) -> Duration {
             let clock = Arc::new(EagerClock::default());
             let shared: Arc<dyn Clock> = Arc::<EagerClock>::clone(&clock);
             let firmware = Arc::new(plain_firmware(Userland::Toybox14, Root::Adb));
@@ -406,37 +388,51 @@ pub(crate) mod tests {
                 handset.set_patience(quiet);
             }
             let visit = Some(handset.visit()).filter(|_| stays);
-            let minute: Program = |process| {
-                Box::pin(async {
-                    process.sleep(Duration::from_secs(60)).await?;
-                    Ok(0)
-                })
-            };
-            let moment: Program = |process| {
-                Box::pin(async {
-                    process.sleep(Duration::from_secs(5)).await?;
-                    Ok(0)
-                })
-            };
-            let program = if seconds == 60 { minute } else { moment };
             let child = start(&handset, program, Descriptors::new());
             child.ended(&handset).await;
             drop(visit);
             clock.now().0
         }
+        let minute: Program = |process| {
+            Box::pin(async {
+                process.sleep(Duration::from_secs(60)).await?;
+                Ok(0)
+            })
+        };
+        let moment: Program = |process| {
+            Box::pin(async {
+                process.handset.live_through(Duration::from_secs(5));
+                process.sleep(Duration::from_secs(5)).await?;
+                Ok(0)
+            })
+        };
+        let told: Program = |process| {
+            Box::pin(async {
+                process.handset.live_through(Duration::from_millis(700));
+                process.sleep(Duration::from_millis(700)).await?;
+                Ok(0)
+            })
+        };
         let second = Some(Duration::from_secs(1));
         let hour = Some(Duration::from_secs(3600));
-        for (quiet, seconds, stays, expected) in [
-            (None, 60, true, 0),
-            (second, 60, true, 1),
+        for (case, (quiet, program, stays, milliseconds)) in [
+            (None, minute, true, 0),
+            (second, minute, true, 1_000),
             // It waits no longer than the sleep itself lasts.
-            (hour, 60, true, 60),
+            (hour, minute, true, 60_000),
             // A program that waits its turn, and a host that is gone, hold nothing back.
-            (second, 5, true, 0),
-            (second, 60, false, 0),
-        ] {
-            let slept = slept(quiet, seconds, stays).await;
-            assert_eq!(slept.as_secs(), expected, "{quiet:?} {seconds} {stays}");
+            (second, moment, true, 0),
+            (second, minute, false, 0),
+            // A script's own short sleep lasts, whoever looks.
+            (second, told, true, 700),
+            (second, told, false, 700),
+            (None, told, true, 0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let slept = slept(quiet, program, stays).await;
+            assert_eq!(slept.as_millis(), milliseconds, "case {case}");
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod descriptor;
 pub(crate) mod handset;
 pub(crate) mod launch;
 pub(crate) mod open;
+mod patience;
 pub(crate) mod pipe;
 pub(crate) mod proc;
 pub(crate) mod process;

@@ -39,7 +39,9 @@ pub(super) async fn usleep(process: &mut Process) -> Result<u8, Stop> {
     let Some(count) = process.arguments.get(1).and_then(|text| text.parse().ok()) else {
         return process.usage("Needs 1 argument").await;
     };
-    process.sleep(Duration::from_micros(count)).await?;
+    let total = Duration::from_micros(count);
+    process.handset.live_through(total);
+    process.sleep(total).await?;
     Ok(0)
 }
 

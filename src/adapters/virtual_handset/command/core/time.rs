@@ -152,6 +152,7 @@ pub(super) async fn sleep(process: &mut Process) -> Result<u8, Stop> {
             None => return process.refuse(&format!("Not a number '{word}'"), 1).await,
         }
     }
+    process.handset.live_through(total);
     process.sleep(total).await?;
     Ok(0)
 }
