@@ -311,6 +311,37 @@ pub(crate) fn join_sextets(sextets: impl Iterator<Item = u8>) -> Vec<u8> {
     bytes
 }
 
+/// Puts what a text of base64 of either alphabet stands for into `out`, up to the first other byte; bits
+/// that make no byte are dropped.
+pub(crate) fn decode_base64(text: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.reserve(text.len() / 4 * 3 + 3);
+    let (groups, _) = text.as_chunks::<4>();
+    let mut done = 0;
+    for [a, b, c, d] in groups {
+        let values =
+            [a, b, c, d].map(|byte| SEXTETS.get(usize::from(*byte)).copied().unwrap_or(NONE));
+        let [a, b, c, d] = values.map(u32::from);
+        if (a | b | c | d) > 63 {
+            break;
+        }
+        let [_, bytes @ ..] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
+        out.extend_from_slice(&bytes);
+        done += 4;
+    }
+    let rest = text.get(done..).unwrap_or_default();
+    let (mut bits, mut count) = (0u32, 0u32);
+    for sextet in rest.iter().map_while(|byte| sextet(*byte)) {
+        bits = bits << 6 | u32::from(sextet);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let [.., byte] = (bits >> count).to_be_bytes();
+            out.push(byte);
+        }
+    }
+}
+
 /// Where the run of base64 characters that reaches to `at` begins.
 pub(crate) fn token_start(bytes: &[u8], at: usize) -> usize {
     let before = bytes.get(..at).unwrap_or(bytes);

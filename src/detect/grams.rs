@@ -5,6 +5,7 @@
 
 use crate::detect::fingerprint::Filter;
 use core::ops::Range;
+use memchr::memmem::Finder;
 
 /// Sets the bit by which the letters' cases differ, in every byte.
 const FOLD: u64 = 0x2020_2020_2020_2020;
@@ -17,7 +18,15 @@ pub(crate) struct Grams {
     starts: Vec<u32>,
     /// By length.
     classes: [Class; CLASSES],
+    /// Of those that are too short for the first classes, a few that have no letters, by number.
+    short: Vec<(u32, Finder<'static>)>,
 }
+
+/// Of shorter patterns too many places must be looked at.
+const LEAST_BYTES: usize = 6;
+
+/// So many of them are looked for one by one, which is quicker than to look at every place.
+const MOST_SHORT: usize = 8;
 
 /// How many bytes a pattern is known by, and how far the places of a text that are looked at are from
 /// each other: the shortest pattern that this fits is as long as both together, less one.
@@ -66,6 +75,13 @@ impl Grams {
         for (number, pattern) in (0u32..).zip(patterns) {
             grams.starts.push(len_u32(&grams.bytes));
             grams.bytes.extend_from_slice(pattern);
+            let is_short = (1..LEAST_BYTES).contains(&pattern.len());
+            let has_letter = pattern.iter().any(u8::is_ascii_alphabetic);
+            if is_short && !has_letter && grams.short.len() < MOST_SHORT {
+                let finder = Finder::new(pattern).into_owned();
+                grams.short.push((number, finder));
+                continue;
+            }
             let fitting = SHAPES.iter().zip(&mut entries);
             let fits = |(len, stride): &(usize, usize)| pattern.len() >= len + stride - 1;
             let Some(((len, stride), entries)) = fitting.into_iter().find(|(shape, _)| fits(shape))
@@ -95,6 +111,14 @@ impl Grams {
                 self.verify(bytes, entry, at, sink);
             });
         }
+        for (number, finder) in &self.short {
+            let mut from = 0;
+            while let Some(at) = bytes.get(from..).and_then(|rest| finder.find(rest)) {
+                let start = from + at;
+                sink(*number, start..start + finder.needle().len());
+                from = start + 1;
+            }
+        }
     }
 
     /// Whether a pattern may be in some bytes: never `false` if one is.
@@ -102,6 +126,10 @@ impl Grams {
         self.classes
             .iter()
             .any(|class| class.may_be_in(bytes, |window| window | FOLD))
+            || self
+                .short
+                .iter()
+                .any(|(_, finder)| finder.find(bytes).is_some())
     }
 
     fn verify(
@@ -299,8 +327,8 @@ mod tests {
         /// Few letters, so that there is much to find.
         #[test]
         fn finds_what_an_automaton_finds(
-            patterns in prop::collection::vec("[abAB0]{3,14}", 1..12),
-            text in "[abAB0]{0,200}",
+            patterns in prop::collection::vec("[abAB0]{3,14}|[01]{3,5}", 1..20),
+            text in "[abAB01]{0,200}",
         ) {
             let patterns: Vec<Vec<u8>> = patterns.into_iter().map(String::into_bytes).collect();
             prop_assert_eq!(found(&patterns, text.as_bytes()), expected(&patterns, text.as_bytes()));

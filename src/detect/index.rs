@@ -10,7 +10,7 @@ use crate::detect::obfuscation::Differences;
 use crate::detect::pattern::Pattern;
 use crate::detect::short::ShortDigests;
 use crate::detect::spelling::{Spelling, spellings};
-use crate::detect::split::Splits;
+use crate::detect::split::{Splits, stands_alone};
 use crate::persona::datum::{Datum, DatumKind, Persona};
 use core::ops::Range;
 use std::collections::BTreeSet;
@@ -32,6 +32,7 @@ const SEPARATORS: [&str; 6] = ["", ":", "|", "-", "_", "."];
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     patterns: Vec<Pattern>,
+    /// Of the patterns, and behind them of halves.
     grams: Grams,
     longest: usize,
     /// What digests and the like are of, by the number that those have for it.
@@ -95,12 +96,8 @@ impl Index {
         index.salt(persona);
         index.fingerprints.seal();
         index.obfuscate();
-        index.grams = Grams::new(
-            index
-                .patterns
-                .iter()
-                .map(|pattern| pattern.bytes.as_slice()),
-        );
+        let patterns = index.patterns.iter().map(|it| it.bytes.as_slice());
+        index.grams = Grams::new(patterns.chain(index.splits.longer_halves()));
         let lengths = index.patterns.iter().map(|pattern| pattern.bytes.len());
         // The longest digest is 64 bytes, 128 as hex.
         index.longest = lengths.max().unwrap_or(0).max(128);
@@ -115,7 +112,7 @@ impl Index {
     /// Hands everything that is in some bytes to `sink`.
     pub(crate) fn search(&self, tokens: &Tokens<'_>, sink: &mut dyn FnMut(Match)) {
         let bytes = tokens.bytes;
-        self.find_patterns(bytes, sink);
+        let may_be_split = self.find_patterns(bytes, sink);
         self.fingerprints.search(tokens, &mut |found| {
             self.report(
                 found.text,
@@ -137,7 +134,7 @@ impl Index {
             }
         });
         const MAX_SPLIT_BYTES: usize = 64 * 1024;
-        if bytes.len() <= MAX_SPLIT_BYTES && tokens.is_text {
+        if may_be_split && bytes.len() <= MAX_SPLIT_BYTES && tokens.is_text {
             self.splits.search(bytes, &mut |found| {
                 let chain = vec!["split".to_owned()];
                 self.report(found.text, found.range, found.evidence, false, chain, sink);
@@ -152,12 +149,15 @@ impl Index {
             || self.grams.may_be_in(bytes)
     }
 
-    fn find_patterns(&self, bytes: &[u8], sink: &mut dyn FnMut(Match)) {
+    /// Hands every pattern in some bytes to `sink`; returns whether half of a value stands alone there.
+    fn find_patterns(&self, bytes: &[u8], sink: &mut dyn FnMut(Match)) -> bool {
+        let mut has_half = false;
         self.grams.search(bytes, &mut |number, range| {
-            let pattern = self.patterns.get(number as usize);
-            if let Some(pattern) = pattern
-                && pattern.is_found_at(bytes, range.start, range.end)
-            {
+            let Some(pattern) = self.patterns.get(number as usize) else {
+                has_half |= stands_alone(bytes, &range);
+                return;
+            };
+            if pattern.is_found_at(bytes, range.start, range.end) {
                 sink(Match {
                     datum: pattern.datum,
                     range,
@@ -172,6 +172,7 @@ impl Index {
                 });
             }
         });
+        has_half
     }
 
     fn report(
@@ -289,7 +290,6 @@ impl Index {
                 splits.add(number, &spelling.text);
             }
         }
-        splits.seal();
         self.splits = splits;
     }
 

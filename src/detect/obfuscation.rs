@@ -1,6 +1,7 @@
 //! Values that are hidden without a key worth the name: reversed, ROT13, XOR with one byte.
 
 use crate::detect::grams::{Class, Entry};
+use crate::detect::layer::units::{look_up, mark};
 use core::ops::Range;
 
 /// The shortest value: four differences of neighbours, at each of four places.
@@ -115,27 +116,56 @@ pub(crate) fn likely_keys(bytes: &[u8], is_text: bool, most: usize) -> Vec<u8> {
         .zip(present)
         .filter_map(|(byte, is_used)| is_used.then_some(byte))
         .collect();
-    let score = |key: u8| {
-        let all = |is: &dyn Fn(u8) -> bool| used.iter().all(|byte| is(byte ^ key));
-        let first = bytes.first().map(|byte| byte ^ key);
-        if all(&|b| b.is_ascii_hexdigit()) {
-            Some(0)
-        } else if matches!(first, Some(b'{' | b'[' | b'<'))
-            && all(&|b| b.is_ascii_graphic() || b == b' ')
-        {
-            Some(1)
-        } else if all(&|b| b.is_ascii_alphanumeric() || b"+/=-_".contains(&b)) {
-            Some(2)
-        } else {
-            (!is_text && all(&|b| b.is_ascii_graphic() || b" \r\n\t".contains(&b))).then_some(3)
+    let Some((lowest, others)) = used.split_first() else {
+        return Vec::new();
+    };
+    let mut keys: Vec<(u8, u8)> = Vec::new();
+    // Nothing but these keys makes the lowest byte one of a class.
+    let mut add = |score: u8, class: u8| {
+        for byte in (0..0x80u8).filter(|byte| look_up(&CLASSES, *byte) & class != 0) {
+            let key = byte ^ lowest;
+            let is_own = |byte: &u8| look_up(&CLASSES, byte ^ key) & class != 0;
+            let is_known = || keys.iter().any(|(_, known)| *known == key);
+            let is_open = || {
+                let first = bytes.first().map(|byte| byte ^ key);
+                class != SHOWN || matches!(first, Some(b'{' | b'[' | b'<'))
+            };
+            if key != 0 && others.iter().all(is_own) && is_open() && !is_known() {
+                keys.push((score, key));
+            }
         }
     };
-    let mut keys: Vec<(u8, u8)> = (1..=255)
-        .filter_map(|key| Some((score(key)?, key)))
-        .collect();
+    add(0, HEX);
+    add(1, SHOWN);
+    add(2, BASE64);
+    if !is_text {
+        add(3, PRINTED);
+    }
     keys.sort_unstable();
     keys.into_iter().take(most).map(|(_, key)| key).collect()
 }
+
+const HEX: u8 = 1;
+/// Graphic characters and spaces.
+const SHOWN: u8 = 2;
+const BASE64: u8 = 4;
+/// The same, and line ends.
+const PRINTED: u8 = 8;
+
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    mark(&mut table, b"0123456789abcdefABCDEF", HEX);
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    mark(&mut table, letters, SHOWN | BASE64 | PRINTED);
+    mark(&mut table, b"+/=-_", BASE64);
+    mark(
+        &mut table,
+        b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ ",
+        SHOWN | PRINTED,
+    );
+    mark(&mut table, b"\r\n\t", PRINTED);
+    table
+};
 
 #[cfg(test)]
 mod tests {

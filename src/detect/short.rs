@@ -3,12 +3,13 @@
 use crate::detect::encoding::{hex_byte, join_sextets, sextet};
 use crate::detect::layer::tokens::Tokens;
 use core::ops::Range;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 
 /// Digests of 32 bits, by their value: a number of the caller's, and the digest's name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ShortDigests {
-    by_value: HashMap<u32, (u32, &'static str)>,
+    by_value: HashMap<u32, (u32, &'static str), RandomState>,
 }
 
 /// One that was found.

@@ -2,7 +2,6 @@
 //! values of the same text.
 
 use crate::detect::finding::Evidence;
-use crate::detect::grams::Grams;
 use crate::detect::layer::units::atoms;
 use core::ops::Range;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -30,7 +29,6 @@ pub(crate) struct Splits {
     by_first: HashMap<Vec<u8>, Vec<Cut>>,
     /// The longer half of each: without one of them there is nothing to look for.
     longer: BTreeSet<Vec<u8>>,
-    grams: Grams,
 }
 
 /// A value that was found in halves.
@@ -68,9 +66,9 @@ impl Splits {
         }
     }
 
-    /// Makes what was added ready to be looked for.
-    pub(crate) fn seal(&mut self) {
-        self.grams = Grams::new(self.longer.iter().map(Vec::as_slice));
+    /// The longer half of each cut, one of which is in whatever holds a value in halves.
+    pub(crate) fn longer_halves(&self) -> impl Iterator<Item = &[u8]> {
+        self.longer.iter().map(Vec::as_slice)
     }
 
     fn insert(&mut self, text: u32, first: &[u8], rest: &[u8], is_words: bool) {
@@ -88,11 +86,9 @@ impl Splits {
         });
     }
 
-    /// Hands every value that is there in halves to `sink`.
+    /// Hands every value that is there in halves to `sink`; worth it where a longer half
+    /// [`stands_alone`].
     pub(crate) fn search(&self, bytes: &[u8], sink: &mut dyn FnMut(SplitMatch)) {
-        if !self.may_be_in(bytes) {
-            return;
-        }
         let base = bytes.as_ptr() as usize;
         let values: Vec<&[u8]> = atoms(bytes).filter(|atom| atom.len() >= MIN_HALF).collect();
         if values.len() < 2 {
@@ -135,17 +131,11 @@ impl Splits {
     }
 }
 
-impl Splits {
-    /// Whether the longer half of a value is there by itself.
-    fn may_be_in(&self, bytes: &[u8]) -> bool {
-        let mut is_there = false;
-        self.grams.search(bytes, &mut |_, range| {
-            let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
-            let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-            is_there |= !is_part(before) && !is_part(bytes.get(range.end));
-        });
-        is_there
-    }
+/// Whether what is at a place is no part of a longer word or number.
+pub(crate) fn stands_alone(bytes: &[u8], range: &Range<usize>) -> bool {
+    let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
+    let is_part = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    !is_part(before) && !is_part(bytes.get(range.end))
 }
 
 impl Cut {
@@ -167,7 +157,6 @@ mod tests {
         let mut known = Splits::default();
         known.add(1, "490154203237518");
         known.add(2, "Ada Quillfeather");
-        known.seal();
         let cases: &[(&str, &[u32])] = &[
             ("tac=49015420&snr=3237518", &[1]),
             (r#"{"snr":"3237518","x":1,"tac":"49015420"}"#, &[1]),

@@ -1,8 +1,8 @@
-//! Base-N: base64 (both alphabets, wrapped lines), base32, hex (with separators), base58, base85 in
-//! three alphabets. Runs of their characters are undone; a run that is none gives noise, in which
-//! nothing is found.
+//! Base-N: base64 (both alphabets, wrapped lines), base32, hex (with separators), base58. Runs of their
+//! characters are undone; a run that is none gives noise, in which nothing is found. base85, which is
+//! made of nearly all characters, is not looked for in runs.
 
-use crate::detect::encoding::{hex_byte, join_sextets, sextet};
+use crate::detect::encoding::{decode_base64, hex_byte, join_sextets, sextet};
 use crate::detect::layer::promise::{PREFIX_BYTES, begins_well, may_nest};
 use crate::detect::layer::tokens::{Token, Tokens};
 use crate::detect::layer::units::is_text;
@@ -22,14 +22,15 @@ pub(crate) fn runs(
     may_hold: &dyn Fn(&[u8]) -> bool,
     sink: &mut dyn FnMut(&'static str, Vec<u8>),
 ) {
+    let mut scratch = Vec::new();
     for token in tokens.list.iter().filter(|token| token.len() >= min) {
         let run = tokens.text(token);
         if token.is_mixed() {
-            base64(run, token.has_sign(), token.is_hex(), may_hold, sink);
-            turned(run, sink);
+            base64(run, token, may_hold, &mut scratch, sink);
+            turned(run, &mut scratch, sink);
         }
         if token.has_digit() {
-            hex_runs(run, token, min, may_hold, sink);
+            hex_runs(run, token, min, may_hold, &mut scratch, sink);
         }
     }
     wrapped(tokens, sink);
@@ -39,28 +40,26 @@ pub(crate) fn runs(
     for (word, run) in tokens.words(min) {
         if word.is_of_one_case()
             && !word.is_digits()
-            && base32_prefix(run).is_some_and(|it| {
-                begins_well(&it) || (run.len() >= MIN_NOISE_CHARS && word.has_digit())
-            })
-            && let Some(decoded) = base32(run)
-            && is_worth(&decoded, may_hold)
+            && base32_promises(run, word.has_digit())
+            && base32(run, &mut scratch)
+            && is_worth(&scratch, may_hold)
         {
-            give(sink, "base32", decoded);
+            give(sink, "base32", &scratch);
         }
         if run.len() <= MAX_BASE58_CHARS
             && word.is_mixed()
-            && let Some(decoded) = base58(run)
-            && is_worth(&decoded, may_hold)
+            && base58(run, &mut scratch)
+            && is_worth(&scratch, may_hold)
         {
-            give(sink, "base58", decoded);
+            give(sink, "base58", &scratch);
         }
     }
 }
 
 /// Fewer characters than this, decoded to noise, hold nothing.
-const MIN_NOISE_CHARS: usize = 8;
+pub(super) const MIN_NOISE_CHARS: usize = 8;
 
-fn is_worth(decoded: &[u8], may_hold: &dyn Fn(&[u8]) -> bool) -> bool {
+pub(super) fn is_worth(decoded: &[u8], may_hold: &dyn Fn(&[u8]) -> bool) -> bool {
     begins_well(
         decoded
             .get(..PREFIX_BYTES.min(decoded.len()))
@@ -69,14 +68,20 @@ fn is_worth(decoded: &[u8], may_hold: &dyn Fn(&[u8]) -> bool) -> bool {
         || (decoded.len() >= 8 && may_nest(decoded))
 }
 
-fn give(sink: &mut dyn FnMut(&'static str, Vec<u8>), step: &'static str, decoded: Vec<u8>) {
+pub(super) fn give(
+    sink: &mut dyn FnMut(&'static str, Vec<u8>),
+    step: &'static str,
+    decoded: &[u8],
+) {
     if decoded.len() >= 4 {
-        sink(step, decoded);
+        sink(step, decoded.to_vec());
     }
 }
 
-fn hex(digits: &[u8]) -> Vec<u8> {
-    digits.chunks_exact(2).filter_map(hex_byte).collect()
+/// Puts what pairs of digits stand for into `out`, pairs that are none left out.
+fn hex(digits: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend(digits.chunks_exact(2).filter_map(hex_byte));
 }
 
 fn hex_runs(
@@ -84,26 +89,38 @@ fn hex_runs(
     token: &Token,
     min: usize,
     may_hold: &dyn Fn(&[u8]) -> bool,
+    scratch: &mut Vec<u8>,
     sink: &mut dyn FnMut(&'static str, Vec<u8>),
 ) {
     let mut look = |run: &[u8]| {
         if run.len().is_multiple_of(2) {
-            let decoded = hex(run);
-            if is_worth(&decoded, may_hold) {
-                give(sink, "hex", decoded);
+            hex(run, scratch);
+            if is_worth(scratch, may_hold) {
+                give(sink, "hex", scratch);
             }
         } else {
             // An odd digit may belong to either end; it is kept, so that a part is not taken for all.
-            for decoded in [hex(&[run, b"0"].concat()), hex(&[b"0", run].concat())] {
-                if is_worth(&decoded, may_hold) {
-                    give(sink, "hex", decoded);
-                }
+            hex(run, scratch);
+            scratch.extend(run.last().and_then(|last| hex_byte(&[*last, b'0'])));
+            if is_worth(scratch, may_hold) {
+                give(sink, "hex", scratch);
+            }
+            hex(run.get(1..).unwrap_or_default(), scratch);
+            scratch.splice(
+                0..0,
+                run.first().and_then(|first| hex_byte(&[b'0', *first])),
+            );
+            if is_worth(scratch, may_hold) {
+                give(sink, "hex", scratch);
             }
         }
         let is_long = run.len() >= 2 * MIN_CHARS;
-        let last: Vec<u8> = run.iter().rev().take(2 * PREFIX_BYTES).copied().collect();
-        if is_long && begins_well(&hex(&last)) {
-            give(sink, "reversed", run.iter().rev().copied().collect());
+        if is_long && begins_well(&last_in_hex(run)) {
+            give(
+                sink,
+                "reversed",
+                &run.iter().rev().copied().collect::<Vec<u8>>(),
+            );
         }
     };
     if token.is_hex() {
@@ -116,8 +133,15 @@ fn hex_runs(
     }
 }
 
-fn decode(text: &[u8]) -> Vec<u8> {
-    join_sextets(text.iter().map_while(|byte| sextet(*byte)))
+/// The first bytes that hex digits stand for from the end.
+fn last_in_hex(run: &[u8]) -> [u8; PREFIX_BYTES] {
+    let mut last = [0; PREFIX_BYTES];
+    for (to, pair) in last.iter_mut().zip(run.rchunks_exact(2)) {
+        if let &[high, low] = pair {
+            *to = hex_byte(&[low, high]).unwrap_or_default();
+        }
+    }
+    last
 }
 
 /// The first bytes that characters of base64 stand for.
@@ -146,38 +170,37 @@ fn promises(text: impl Iterator<Item = u8>) -> bool {
 
 fn base64(
     run: &[u8],
-    has_sign: bool,
-    is_hex: bool,
+    token: &Token,
     may_hold: &dyn Fn(&[u8]) -> bool,
+    scratch: &mut Vec<u8>,
     sink: &mut dyn FnMut(&'static str, Vec<u8>),
 ) {
-    let step = match has_sign && run.iter().any(|byte| b"-_".contains(byte)) {
+    let step = match token.has_sign() && run.iter().any(|byte| matches!(byte, b'-' | b'_')) {
         true => "base64url",
         false => "base64",
     };
     let mut look = |text: &[u8]| {
         if promises(text.iter().copied()) {
-            give(sink, step, decode(text));
-        } else if text.len() >= MIN_NOISE_CHARS && !is_hex {
-            let decoded = decode(text);
-            if is_worth(&decoded, may_hold) {
-                give(sink, step, decoded);
+            decode_base64(text, scratch);
+            give(sink, step, scratch);
+        } else if text.len() >= MIN_NOISE_CHARS && !token.is_hex() {
+            decode_base64(text, scratch);
+            if is_worth(scratch, may_hold) {
+                give(sink, step, scratch);
             }
         }
     };
     look(run);
-    if !has_sign {
+    if !token.has_sign() {
         return;
     }
     // These may be characters of base64, or stand between it and something else.
     const MOST_CUTS: usize = 32;
-    let cuts = run
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| b"/-_+".contains(byte));
-    let cuts: Vec<usize> = cuts.map(|(at, _)| at).take(MOST_CUTS).collect();
+    let is_cut = |byte: &u8| matches!(byte, b'/' | b'-' | b'_' | b'+');
+    let cuts = run.iter().enumerate().filter(|(_, byte)| is_cut(byte));
+    let cuts = cuts.map(|(at, _)| at).take(MOST_CUTS);
     let mut start = 0;
-    for cut in cuts.iter().copied().chain([run.len()]) {
+    for cut in cuts.chain([run.len()]) {
         let part = run.get(start..cut).unwrap_or_default();
         if part.len() >= MIN_CHARS && part.len() < run.len() {
             look(part);
@@ -191,27 +214,34 @@ fn base64(
 }
 
 /// base64 that was reversed or put through ROT13, by what its first characters stand for.
-fn turned(run: &[u8], sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
-    let mut look = |step, turned: Vec<u8>| {
-        let whole = decode(&turned);
-        if is_text(&whole) || !is_text(whole.get(..PREFIX_BYTES).unwrap_or(&whole)) {
+fn turned(run: &[u8], scratch: &mut Vec<u8>, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
+    let mut look = |step, turned: &[u8]| {
+        decode_base64(turned, scratch);
+        if is_text(scratch) || !is_text(scratch.get(..PREFIX_BYTES).unwrap_or(scratch)) {
             give(sink, step, turned);
         }
     };
     if promises(run.iter().rev().copied()) {
-        look("reversed", run.iter().rev().copied().collect());
+        look("reversed", &run.iter().rev().copied().collect::<Vec<u8>>());
     }
     if promises(run.iter().copied().map(rot13_byte)) {
-        look("rot13", rot13(run));
+        look("rot13", &rot13(run));
     }
 }
 
 /// Where a run is of base58, what it stands for.
-fn base58(run: &[u8]) -> Option<Vec<u8>> {
-    if run.iter().any(|byte| b"0OIl".contains(byte)) {
-        return None;
+fn base58(run: &[u8], out: &mut Vec<u8>) -> bool {
+    if run
+        .iter()
+        .any(|byte| matches!(byte, b'0' | b'O' | b'I' | b'l'))
+    {
+        return false;
     }
-    bs58::decode(run).into_vec().ok()
+    out.clear();
+    out.resize(run.len(), 0);
+    let len = bs58::decode(run).onto(out.as_mut_slice());
+    out.truncate(len.unwrap_or(0));
+    !out.is_empty()
 }
 
 /// Lines of base64 of one length (RFC 2045, 6.8; RFC 7468), and a last one that may be shorter.
@@ -229,7 +259,7 @@ fn wrapped(tokens: &Tokens<'_>, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
     let mut finish = |joined: &mut Vec<u8>, lines: &mut usize| {
         if *lines > 1 {
             let decoded = join_sextets(joined.iter().map_while(|byte| sextet(*byte)));
-            give(sink, "base64", decoded);
+            give(sink, "base64", &decoded);
         }
         joined.clear();
         *lines = 0;
@@ -332,21 +362,39 @@ fn skip_word<'a>(bytes: &'a [u8], tail: &'a [u8]) -> &'a [u8] {
     }
 }
 
-/// The first bytes of a run of base32.
-fn base32_prefix(run: &[u8]) -> Option<Vec<u8>> {
+/// Whether a run may be of base32 and worth a look, by its first characters.
+fn base32_promises(run: &[u8], has_digit: bool) -> bool {
     const CHARS: usize = 8;
-    base32(run.get(..CHARS)?)
+    let mut number = 0u64;
+    let Some(first) = run.get(..CHARS) else {
+        return false;
+    };
+    for byte in first {
+        match base32_value(*byte) {
+            Some(value) => number = number << 5 | u64::from(value),
+            None => return false,
+        }
+    }
+    let [_, _, _, first @ ..] = number.to_be_bytes();
+    has_digit || begins_well(&first)
 }
 
-/// RFC 4648, 6, of one case, without its padding.
-fn base32(run: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(run.len() * 5 / 8);
+fn base32_value(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a'),
+        b'2'..=b'7' => Some(byte - b'2' + 26),
+        _ => None,
+    }
+}
+
+/// RFC 4648, 6, of one case, without its padding; `false` if it is none.
+fn base32(run: &[u8], out: &mut Vec<u8>) -> bool {
+    out.clear();
     let (mut bits, mut count) = (0u32, 0u32);
     for byte in run {
-        let value = match byte.to_ascii_uppercase() {
-            letter @ b'A'..=b'Z' => letter - b'A',
-            digit @ b'2'..=b'7' => digit - b'2' + 26,
-            _ => return None,
+        let Some(value) = base32_value(*byte) else {
+            return false;
         };
         bits = bits << 5 | u32::from(value);
         count += 5;
@@ -356,106 +404,13 @@ fn base32(run: &[u8]) -> Option<Vec<u8>> {
             out.push(byte);
         }
     }
-    Some(out)
-}
-
-/// Alphabets of base85: Adobe's (and btoa's), ZeroMQ's, RFC 1924's.
-static BASE85: [(&str, [u8; 256]); 3] = [
-    (
-        "ascii85",
-        values_of(b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu"),
-    ),
-    (
-        "z85",
-        values_of(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"),
-    ),
-    (
-        "base85",
-        values_of(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"),
-    ),
-];
-
-/// What a text that is base85 throughout stands for, in each alphabet that it is of.
-pub(crate) fn base85(
-    text: &[u8],
-    may_hold: &dyn Fn(&[u8]) -> bool,
-    sink: &mut dyn FnMut(&'static str, Vec<u8>),
-) {
-    // No word, number or address has these.
-    let is_rare = |byte: &u8| b"!#$%()*;<>?@^`{|}~[]".contains(byte);
-    let text = text.trim_ascii();
-    let has_rare = text.len() >= MIN_NOISE_CHARS && text.iter().any(is_rare);
-    let framed = text.strip_prefix(b"<~").unwrap_or(text);
-    let framed = framed.strip_suffix(b"~>").unwrap_or(framed);
-    for (step, alphabet) in &BASE85 {
-        let text = if *step == "ascii85" { framed } else { text };
-        let first = text.get(..10.min(text.len())).unwrap_or_default();
-        let first = base85_in(first, alphabet, *step == "ascii85");
-        if first.is_some_and(|first| has_rare || begins_well(&first))
-            && let Some(decoded) = base85_in(text, alphabet, *step == "ascii85")
-            && is_worth(&decoded, may_hold)
-        {
-            give(sink, step, decoded);
-        }
-    }
-}
-
-/// The value of each byte in an alphabet; 255 for none.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "evaluated while compiling"
-)]
-const fn values_of(alphabet: &[u8; 85]) -> [u8; 256] {
-    let mut values = [255; 256];
-    let mut value = 0;
-    while value < 85 {
-        values[alphabet[value] as usize] = value as u8;
-        value += 1;
-    }
-    values
-}
-
-fn base85_in(text: &[u8], values: &[u8; 256], has_short_zeros: bool) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 5 * 4);
-    let mut group: Vec<u8> = Vec::with_capacity(5);
-    for byte in text {
-        if *byte == b'z' && has_short_zeros && group.is_empty() {
-            out.extend([0; 4]);
-            continue;
-        }
-        if has_short_zeros && byte.is_ascii_whitespace() {
-            continue;
-        }
-        group.push(
-            *values
-                .get(usize::from(*byte))
-                .filter(|value| **value < 85)?,
-        );
-        if group.len() == 5 {
-            out.extend(base85_group(&group)?);
-            group.clear();
-        }
-    }
-    if !group.is_empty() {
-        let missing = 5 - group.len();
-        group.resize(5, 84);
-        let bytes = base85_group(&group)?;
-        out.extend(bytes.get(..4 - missing)?);
-    }
-    Some(out)
-}
-
-fn base85_group(group: &[u8]) -> Option<[u8; 4]> {
-    let number = group
-        .iter()
-        .fold(0u64, |sum, value| sum * 85 + u64::from(*value));
-    u32::try_from(number).ok().map(u32::to_be_bytes)
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::layer::base85::base85;
 
     fn all(text: &str) -> Vec<(&'static str, Vec<u8>)> {
         let mut found = Vec::new();

@@ -1,7 +1,8 @@
 //! `Budget`: how much one search may undo, and what it left undone.
 
+use foldhash::quality::RandomState;
 use std::collections::{BTreeSet, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 /// A limit that was reached, so that something was not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +37,7 @@ pub(crate) struct Budget {
     sure: usize,
     /// Bytes that may be given by what is tried.
     tried: usize,
-    seen: HashSet<u64>,
+    seen: HashSet<u64, RandomState>,
     hasher: RandomState,
     limits: BTreeSet<Limit>,
 }
@@ -49,8 +50,8 @@ impl Budget {
         Self {
             sure: len.saturating_mul(64).saturating_add(SURE_BYTES),
             tried: len.saturating_mul(48).saturating_add(TRIED_BYTES),
-            seen: HashSet::new(),
-            hasher: RandomState::new(),
+            seen: HashSet::default(),
+            hasher: RandomState::default(),
             limits: BTreeSet::new(),
         }
     }

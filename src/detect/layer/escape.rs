@@ -2,35 +2,32 @@
 //! throughout a text; what is no escape stays as it is.
 
 use crate::detect::encoding::hex_byte;
+use crate::detect::layer::units::{look_up, mark};
 use percent_encoding::percent_decode;
 
 /// Hands every text that escapes in some bytes stand for to `sink`, with the chain's word: of a longer
 /// text only the values that hold some, since the others are what they seem to be.
 pub(crate) fn escapes(bytes: &[u8], is_form: bool, sink: &mut dyn FnMut(&'static str, Vec<u8>)) {
-    if is_form && bytes.contains(&b'+') {
+    if is_form && memchr::memchr(b'+', bytes).is_some() {
         sink("percent", unpercent(bytes, is_form));
     } else {
-        let is_border = |at: usize| {
-            bytes
-                .get(at)
-                .is_some_and(|byte| b"\"'<>\r\n\t".contains(byte))
-        };
-        for region in regions(bytes, b'%', &is_percent, &is_border) {
+        let is_border = |at: usize| borders(bytes, at, PERCENT);
+        regions(bytes, b'%', is_percent, is_border, &mut |region| {
             sink("percent", unpercent(region, is_form));
-        }
+        });
     }
-    let is_quote = |at: usize| bytes.get(at) == Some(&b'"') && !is_escaped(bytes, at);
-    for region in regions(bytes, b'\\', &is_backslash, &is_quote) {
+    json_regions(bytes, &mut |region| {
         if let Some(text) = unbackslash(region) {
             sink("json", text);
         }
-    }
-    let is_border = |at: usize| bytes.get(at).is_some_and(|byte| b"\"<>\r\n".contains(byte));
-    for region in regions(bytes, b'&', &|rest| entity(rest).is_some(), &is_border) {
+    });
+    let is_border = |at: usize| borders(bytes, at, HTML);
+    let is_entity = |rest: &[u8]| entity(rest).is_some();
+    regions(bytes, b'&', is_entity, is_border, &mut |region| {
         if let Some(text) = unentity(region) {
             sink("html", text);
         }
-    }
+    });
     if has_quoted_printable(bytes)
         && let Some(text) = unquote_printable(bytes)
     {
@@ -38,17 +35,53 @@ pub(crate) fn escapes(bytes: &[u8], is_form: bool, sink: &mut dyn FnMut(&'static
     }
 }
 
-/// The values that hold an escape, each from border to border, and its name before it.
+/// What escapes of JSON stand for in a text that has some, and no quotation mark that is not escaped:
+/// with one it is several, each of which is looked at by itself.
+pub(crate) fn json_text(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr2(b'\\', b'"', rest) {
+        if rest.get(at) == Some(&b'"') {
+            return None;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    memchr::memchr(b'\\', bytes).and_then(|_| unbackslash(bytes))
+}
+
+fn json_regions<'a>(bytes: &'a [u8], sink: &mut dyn FnMut(&'a [u8])) {
+    let is_quote = |at: usize| bytes.get(at) == Some(&b'"') && !is_escaped(bytes, at);
+    regions(bytes, b'\\', is_backslash, is_quote, sink);
+}
+
+const PERCENT: u8 = 1;
+const HTML: u8 = 2;
+
+/// What values end at, where they may hold percent escapes or references of HTML.
+static BORDERS: [u8; 256] = {
+    let mut table = [0; 256];
+    mark(&mut table, b"\"'<>\r\n\t", PERCENT);
+    mark(&mut table, b"\"<>\r\n", HTML);
+    table
+};
+
+#[inline]
+fn borders(bytes: &[u8], at: usize, kind: u8) -> bool {
+    bytes
+        .get(at)
+        .is_some_and(|byte| look_up(&BORDERS, *byte) & kind != 0)
+}
+
+/// Hands the values that hold an escape to `sink`, each from border to border, and its name before it.
 fn regions<'a>(
     bytes: &'a [u8],
     sign: u8,
-    is_escape: &dyn Fn(&[u8]) -> bool,
-    is_border: &dyn Fn(usize) -> bool,
-) -> Vec<&'a [u8]> {
-    let mut found = Vec::new();
+    is_escape: impl Fn(&[u8]) -> bool,
+    is_border: impl Fn(usize) -> bool,
+    sink: &mut dyn FnMut(&'a [u8]),
+) {
     let mut done = 0;
     for at in memchr::memchr_iter(sign, bytes) {
-        if at < done || !bytes.get(at..).is_some_and(is_escape) {
+        if at < done || !bytes.get(at..).is_some_and(&is_escape) {
             continue;
         }
         let start = (done..at)
@@ -59,10 +92,11 @@ fn regions<'a>(
             .find(|at| is_border(*at))
             .unwrap_or(bytes.len());
         let start = start - name_len(bytes.get(done..start).unwrap_or_default());
-        found.extend(bytes.get(start..end));
+        if let Some(region) = bytes.get(start..end) {
+            sink(region);
+        }
         done = end;
     }
-    found
 }
 
 /// The length of a name in JSON that ends where a value begins, with what is between.
@@ -137,34 +171,40 @@ fn unbackslash(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut rest = bytes;
     let mut units = Vec::new();
     let mut has_any = false;
-    while let [first, tail @ ..] = rest {
-        if let Some((unit, after)) = utf16_unit(rest) {
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (plain, escape) = rest.split_at_checked(at)?;
+        if !plain.is_empty() {
+            flush(&mut units, &mut out);
+            out.extend_from_slice(plain);
+        }
+        if let Some((unit, after)) = utf16_unit(escape) {
             units.push(unit);
             rest = after;
             has_any = true;
             continue;
         }
         flush(&mut units, &mut out);
-        let escape = (*first == b'\\').then(|| simple_escape(tail)).flatten();
-        has_any |= escape.is_some();
-        match escape {
-            Some((text, after)) => {
-                out.extend_from_slice(&text);
+        let tail = escape.get(1..).unwrap_or_default();
+        match simple_escape(tail) {
+            Some((text, len, after)) => {
+                out.extend_from_slice(text.get(..len)?);
                 rest = after;
+                has_any = true;
             }
             None => {
-                out.push(*first);
+                out.push(b'\\');
                 rest = tail;
             }
         }
     }
     flush(&mut units, &mut out);
+    out.extend_from_slice(rest);
     has_any.then_some(out)
 }
 
-/// What follows a backslash.
-fn simple_escape(tail: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let one = |byte: u8, after| Some((vec![byte], after));
+/// What stands after a backslash: bytes, how many of them count, and what follows.
+fn simple_escape(tail: &[u8]) -> Option<([u8; 4], usize, &[u8])> {
+    let one = |byte: u8, after| Some(([byte, 0, 0, 0], 1, after));
     match tail {
         [b'n', after @ ..] => one(b'\n', after),
         [b'r', after @ ..] => one(b'\r', after),
@@ -177,8 +217,9 @@ fn simple_escape(tail: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             let len = after.iter().take(7).position(|byte| *byte == b'}')?;
             let digits = str::from_utf8(after.get(..len)?).ok()?;
             let character = char::from_u32(u32::from_str_radix(digits, 16).ok()?)?;
-            let text = character.to_string().into_bytes();
-            Some((text, after.get(len + 1..)?))
+            let mut text = [0; 4];
+            let count = character.encode_utf8(&mut text).len();
+            Some((text, count, after.get(len + 1..)?))
         }
         [
             a @ b'0'..=b'3',
@@ -200,6 +241,9 @@ fn utf16_unit(bytes: &[u8]) -> Option<(u16, &[u8])> {
 }
 
 fn flush(units: &mut Vec<u16>, out: &mut Vec<u8>) {
+    if units.is_empty() {
+        return;
+    }
     let text = String::from_utf16_lossy(units);
     out.extend_from_slice(text.as_bytes());
     units.clear();
@@ -210,20 +254,23 @@ fn unentity(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     let mut has_any = false;
-    while let [first, tail @ ..] = rest {
-        let character = (*first == b'&').then(|| entity(rest)).flatten();
-        match character {
+    while let Some(at) = memchr::memchr(b'&', rest) {
+        let (plain, sign) = rest.split_at_checked(at)?;
+        out.extend_from_slice(plain);
+        let len = match entity(sign) {
             Some((character, len)) => {
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = rest.get(len..).unwrap_or_default();
                 has_any = true;
+                len
             }
             None => {
-                out.push(*first);
-                rest = tail;
+                out.push(b'&');
+                1
             }
-        }
+        };
+        rest = sign.get(len..).unwrap_or_default();
     }
+    out.extend_from_slice(rest);
     has_any.then_some(out)
 }
 

@@ -11,13 +11,17 @@ struct Bits<'a> {
 
 impl Bits<'_> {
     fn take(&mut self, count: usize) -> Option<u32> {
-        let mut value = 0;
-        for place in 0..count {
-            let byte = self.bytes.get(self.at / 8)?;
-            value |= u32::from(byte >> (self.at % 8) & 1) << place;
-            self.at += 1;
+        if self.at + count > self.bytes.len() * 8 {
+            return None;
         }
-        Some(value)
+        let mut window = [0; 8];
+        for (to, from) in window.iter_mut().zip(self.bytes.get(self.at / 8..)?) {
+            *to = *from;
+        }
+        // At most 32 bits are asked for, and 7 stand before them.
+        let value = u64::from_le_bytes(window) >> (self.at % 8) & ((1 << count) - 1);
+        self.at += count;
+        u32::try_from(value).ok()
     }
 }
 
@@ -77,21 +81,75 @@ fn deflate(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// The lengths of the code that the codes are written in must make a whole code.
+/// Codes of so many symbols are written (RFC 1951, 3.2.7).
+const LENGTHS: usize = 19;
+
+/// The code that the codes are written in must be whole, and so must the code of literals.
 fn dynamic(bits: &mut Bits<'_>) -> Option<bool> {
+    const ORDER: [usize; LENGTHS] = [
+        16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
+    ];
     const MOST: u32 = 29;
-    if bits.take(5)? > MOST || bits.take(5)? > MOST {
+    let literals = bits.take(5)?;
+    if literals > MOST || bits.take(5)? > MOST {
         return None;
     }
     let count = bits.take(4)? + 4;
+    let mut lens = [0u32; LENGTHS];
     let mut used = 0;
-    for _ in 0..count {
-        match bits.take(3)? {
-            0 => {}
-            len => used += 128 >> len,
+    for place in ORDER.iter().take(count as usize) {
+        let len = bits.take(3)?;
+        if let (true, Some(own)) = (len > 0, lens.get_mut(*place)) {
+            *own = len;
+            used += 128 >> len;
         }
     }
-    Some(used == 128)
+    // What is cut off may have been right.
+    Some(used == 128 && literal_code(bits, &lens, literals as usize + 257).unwrap_or(true))
+}
+
+/// Whether the code of literals is whole and has an end; `None` if it is cut off.
+fn literal_code(bits: &mut Bits<'_>, lens: &[u32; LENGTHS], literals: usize) -> Option<bool> {
+    const END: usize = 256;
+    const WHOLE: u32 = 1 << 15;
+    let (mut at, mut last, mut used, mut symbols, mut has_end) = (0, 0, 0u32, 0, false);
+    while at < literals {
+        let symbol = length_symbol(bits, lens)?;
+        let (len, repeat) = match symbol {
+            16 if at == 0 => return Some(false),
+            16 => (last, bits.take(2)? + 3),
+            17 => (0, bits.take(3)? + 3),
+            18 => (0, bits.take(7)? + 11),
+            len => (len, 1),
+        };
+        let repeat = repeat as usize;
+        if len > 0 {
+            // Lengths of distances may follow in the same repetition.
+            let own = repeat.min(literals - at);
+            symbols += own;
+            used = used.saturating_add((WHOLE >> len) * u32::try_from(own).unwrap_or(u32::MAX));
+            has_end |= (at..at + own).contains(&END);
+        }
+        at += repeat;
+        last = len;
+    }
+    Some(has_end && (used == WHOLE || symbols == 1))
+}
+
+/// One symbol of the code that the codes are written in.
+fn length_symbol(bits: &mut Bits<'_>, lens: &[u32; LENGTHS]) -> Option<u32> {
+    const LONGEST: u32 = 7;
+    let (mut code, mut first) = (0, 0);
+    for len in 1..=LONGEST {
+        code = code << 1 | bits.take(1)?;
+        let own = || (0u32..).zip(lens).filter(|(_, own)| **own == len);
+        let count = u32::try_from(own().count()).ok()?;
+        if code < first + count {
+            return own().map(|(symbol, _)| symbol).nth((code - first) as usize);
+        }
+        first = (first + count) << 1;
+    }
+    None
 }
 
 /// The first symbols of the fixed code: nothing may be copied from before the start.

@@ -2,6 +2,7 @@
 //! and obfuscation stand for, one layer at a time.
 
 pub(crate) mod base;
+pub(crate) mod base85;
 pub mod budget;
 pub(crate) mod compression;
 pub(crate) mod escape;

@@ -15,31 +15,57 @@ pub(crate) fn begins_well(prefix: &[u8]) -> bool {
         let own = || prefix.iter().skip(first).step_by(2);
         own().count() >= ZEROS && own().all(|byte| *byte == 0)
     };
-    is_text(prefix)
+    (may_be_text(prefix) && is_text(prefix))
         || Compression::of(prefix).is_some()
         || prefix.starts_with(b"bplist0")
-        || is_wide(0)
-        || is_wide(1)
+        || (prefix.contains(&0) && (is_wide(0) || is_wide(1)))
+}
+
+/// Whether bytes may be text, by the first of them that is not ASCII: never `false` if they are.
+fn may_be_text(bytes: &[u8]) -> bool {
+    const LONGEST_CHARACTER: usize = 4;
+    let mut at = bytes
+        .iter()
+        .take(LONGEST_CHARACTER)
+        .take_while(|byte| **byte & 0xc0 == 0x80)
+        .count();
+    while let Some(byte) = bytes.get(at) {
+        let more = match byte {
+            0..0x80 => 0,
+            0xc2..0xe0 => 1,
+            0xe0..0xf0 => 2,
+            0xf0..0xf5 => 3,
+            _ => return false,
+        };
+        let rest = bytes.iter().skip(at + 1).take(more);
+        if rest.copied().any(|byte| byte & 0xc0 != 0x80) {
+            return false;
+        }
+        at += 1 + more;
+    }
+    true
 }
 
 /// Whether bytes that are no text may hold a layer of their own. What is searched for as it is has
 /// nothing to do with it.
 pub(crate) fn may_nest(bytes: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 4] = [
-        b"\x1f\x8b\x08",
-        b"\x28\xb5\x2f\xfd",
-        b"\x04\x22\x4d\x18",
-        b"bplist0",
-    ];
     const MIN_RUN: usize = 16;
-    let has_magic = bytes.windows(3).enumerate().any(|(at, three)| {
-        MAGICS.iter().any(|magic| {
-            magic.starts_with(three) && bytes.get(at..).is_some_and(|rest| rest.starts_with(magic))
+    let is_magic = |at: usize| {
+        bytes.get(at..).is_some_and(|rest| {
+            rest.starts_with(b"\x1f\x8b\x08")
+                || rest.starts_with(b"\x28\xb5\x2f\xfd")
+                || rest.starts_with(b"\x04\x22\x4d\x18")
+                || rest.starts_with(b"bplist0")
         })
-    });
-    let has_run = bytes
-        .split(|byte| !byte.is_ascii_graphic())
-        .any(|run| run.len() >= MIN_RUN);
+    };
+    let mut has_magic = false;
+    let mut has_run = false;
+    let mut run = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        run = if byte.is_ascii_graphic() { run + 1 } else { 0 };
+        has_run |= run >= MIN_RUN;
+        has_magic |= matches!(byte, 0x1f | 0x28 | 0x04 | b'b') && is_magic(at);
+    }
     begins_well(
         bytes
             .get(..PREFIX_BYTES.min(bytes.len()))

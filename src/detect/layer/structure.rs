@@ -70,9 +70,37 @@ fn grpc(bytes: &[u8]) -> Option<Vec<Leaf>> {
 }
 
 fn protobuf(bytes: &[u8]) -> Option<Vec<Leaf>> {
+    if !is_message(bytes) {
+        return None;
+    }
     let mut found = Vec::new();
     message(bytes, "protobuf", 0, &mut found)?;
     Some(found)
+}
+
+/// Whether bytes are fields from the first to the last, whatever these hold.
+fn is_message(bytes: &[u8]) -> bool {
+    let field = |reader: &mut Reader<'_>| {
+        let tag = varint(reader)?;
+        if !(1..1 << 29).contains(&(tag >> 3)) {
+            return None;
+        }
+        let len = match tag & 7 {
+            0 => return varint(reader).map(|_| ()),
+            1 => 8,
+            2 => usize::try_from(varint(reader)?).ok()?,
+            5 => 4,
+            _ => return None,
+        };
+        reader.take(len).ok().map(|_| ())
+    };
+    let mut reader = Reader::new(bytes);
+    while !reader.is_empty() {
+        if field(&mut reader).is_none() {
+            return false;
+        }
+    }
+    !bytes.is_empty()
 }
 
 fn message(bytes: &[u8], path: &str, depth: usize, found: &mut Vec<Leaf>) -> Option<()> {
@@ -124,7 +152,7 @@ fn message(bytes: &[u8], path: &str, depth: usize, found: &mut Vec<Leaf>) -> Opt
 /// A field of bytes: a message if it is one and no text.
 fn field(bytes: &[u8], path: &str, depth: usize, found: &mut Vec<Leaf>) {
     let before = found.len();
-    if is_text(bytes) || message(bytes, path, depth + 1, found).is_none() {
+    if is_text(bytes) || !is_message(bytes) || message(bytes, path, depth + 1, found).is_none() {
         found.truncate(before);
         found.push(leaf(path, bytes));
     }

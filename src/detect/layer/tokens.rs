@@ -62,7 +62,9 @@ impl<'a> Tokens<'a> {
     /// Of some bytes.
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         const MIN_PAIRS: usize = 6;
-        let mut list = Vec::new();
+        // Most texts have fewer; a few more cost one move.
+        const BYTES_PER_TOKEN: usize = 12;
+        let mut list = Vec::with_capacity(bytes.len() / BYTES_PER_TOKEN + 2);
         let (mut start, mut has) = (0, 0);
         let (mut pairs, mut has_pairs) = (0, false);
         let mut end_run = |start: usize, end: usize, has: u8| {

@@ -10,61 +10,106 @@ const MAX_BYTES: usize = 8 * 1024;
 /// More units than this are not looked at one by one.
 const MAX_UNITS: usize = 2048;
 
-/// The units of a text, itself among them if it is not too long.
-pub(crate) fn units(text: &[u8]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    let add = |unit: &[u8]| (MIN_BYTES..=MAX_BYTES).contains(&unit.len());
-    if add(text) {
-        found.push(text);
+/// Separators of one kind each: of forms, of tags, of lines.
+const KINDS: usize = 3;
+const QUOTE: u8 = 8;
+const BACKSLASH: u8 = 16;
+const EQUALS: u8 = 32;
+
+/// What a byte separates; of a kind of separators the bit of its number.
+static SIGNS: [u8; 256] = {
+    let mut table = [0; 256];
+    mark(&mut table, b"&=;?", 1);
+    mark(&mut table, b"<>", 2);
+    mark(&mut table, b"\r\n", 4);
+    mark(&mut table, b"\"", QUOTE);
+    mark(&mut table, b"\\", BACKSLASH);
+    mark(&mut table, b"=", EQUALS);
+    table
+};
+
+/// Signs that structure a text.
+static STRUCTURE: [u8; 256] = {
+    let mut table = [0; 256];
+    mark(&mut table, b"&;=\r\n<>\"',{}[]()|\t?/:\\ \0", 1);
+    table
+};
+
+/// Sets a bit for some bytes.
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
+pub(crate) const fn mark(table: &mut [u8; 256], bytes: &[u8], bit: u8) {
+    let mut at = 0;
+    while at < bytes.len() {
+        table[bytes[at] as usize] |= bit;
+        at += 1;
     }
-    let separators: [fn(&u8) -> bool; 3] = [
-        |byte| b"&=;?".contains(byte),
-        |byte| b"<>".contains(byte),
-        |byte| b"\r\n".contains(byte),
-    ];
-    for is_separator in separators {
-        if text.iter().any(is_separator) {
-            let pieces = text.split(is_separator).filter(|piece| add(piece));
-            found.extend(pieces.take(MAX_UNITS));
-        }
-    }
-    found.extend(
-        quoted(text)
-            .into_iter()
-            .filter(|piece| add(piece))
-            .take(MAX_UNITS),
-    );
-    if let Some(at) = text.iter().position(|byte| *byte == b'=') {
-        let rest = text.get(at + 1..).unwrap_or_default();
-        found.extend(Some(rest).filter(|rest| add(rest)));
-    }
-    found
 }
 
-/// What stands between quotation marks, a backslash before one not counted.
-fn quoted(text: &[u8]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    let mut start = None;
-    let mut is_escaped = false;
+/// What a table has for a byte.
+#[inline]
+pub(crate) fn look_up(table: &[u8; 256], byte: u8) -> u8 {
+    table.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// Hands the units of a text to `sink`, itself among them if it is not too long.
+pub(crate) fn units<'a>(text: &'a [u8], sink: &mut dyn FnMut(&'a [u8])) {
+    let mut counts = [0; KINDS + 1];
+    let mut add = |kind: usize, start: usize, end: usize| {
+        if (MIN_BYTES..=MAX_BYTES).contains(&(end - start))
+            && let Some(count) = counts.get_mut(kind).filter(|count| **count < MAX_UNITS)
+            && let Some(unit) = text.get(start..end)
+        {
+            *count += 1;
+            sink(unit);
+        }
+    };
+    if text.len() <= MAX_BYTES {
+        add(KINDS, 0, text.len());
+    }
+    let mut starts = [0; KINDS];
+    let (mut quote, mut first_equals) = (None, None);
+    let mut escaped = usize::MAX;
     for (at, byte) in text.iter().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => match start.take() {
-                Some(start) => found.extend(text.get(start..at)),
-                None => start = Some(at + 1),
-            },
-            _ => {}
+        let sign = look_up(&SIGNS, *byte);
+        if sign == 0 {
+            continue;
+        }
+        for (kind, start) in starts.iter_mut().enumerate() {
+            if sign & 1 << kind != 0 {
+                add(kind, *start, at);
+                *start = at + 1;
+            }
+        }
+        if sign & EQUALS != 0 && first_equals.is_none() {
+            first_equals = Some(at);
+        }
+        // What stands between quotation marks, a backslash before one not counted.
+        if at == escaped {
+            continue;
+        }
+        if sign & BACKSLASH != 0 {
+            escaped = at + 1;
+        } else if sign & QUOTE != 0 {
+            match quote.take() {
+                Some(start) => add(KINDS, start, at),
+                None => quote = Some(at + 1),
+            }
         }
     }
-    found
+    for (kind, start) in starts.into_iter().enumerate() {
+        if start > 0 {
+            add(kind, start, text.len());
+        }
+    }
+    if let Some(at) = first_equals {
+        add(KINDS, at + 1, text.len());
+    }
 }
 
 /// Values that stand by themselves: between any of the signs that structure a text.
 pub(crate) fn atoms(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     const MOST: usize = 4096;
-    let is_sign = |byte: &u8| b"&;=\r\n<>\"',{}[]()|\t?/:\\ \0".contains(byte);
-    text.split(is_sign)
+    text.split(|byte| look_up(&STRUCTURE, *byte) != 0)
         .filter(|atom| !atom.is_empty())
         .take(MOST)
 }
@@ -86,7 +131,10 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
         }
         Err(_) => return false,
     };
-    let is_control = |byte: &&u8| **byte < 0x20 && !b"\t\r\n".contains(byte) || **byte == 0x7f;
+    let is_control = |byte: &&u8| {
+        let is_space = (**byte == b'\t') | (**byte == b'\r') | (**byte == b'\n');
+        ((**byte < 0x20) & !is_space) | (**byte == 0x7f)
+    };
     valid.iter().filter(is_control).count() * 50 <= valid.len()
 }
 
@@ -94,12 +142,18 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn all(text: &[u8]) -> Vec<&[u8]> {
+        let mut found = Vec::new();
+        units(text, &mut |unit| found.push(unit));
+        found
+    }
+
     #[test]
     fn the_values_of_texts() {
         let text = br#"{"a":"one=two\"three","n":12345678}"#;
-        let found = units(text);
+        let found = all(text);
         assert!(found.contains(&&br#"one=two\"three"#[..]), "{found:?}");
-        let found = units(b"a=first+value&b=x");
+        let found = all(b"a=first+value&b=x");
         assert!(found.contains(&&b"first+value"[..]), "{found:?}");
         let found: Vec<_> = atoms(b"{\"a\":\"49015420\", \"b\": 3237518}").collect();
         assert_eq!(found, [&b"a"[..], b"49015420", b"b", b"3237518"]);

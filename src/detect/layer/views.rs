@@ -1,14 +1,15 @@
 //! Views: everything that bytes hold one layer down. The caller nests them to a depth, within a
 //! budget. What is surely a layer, by its form, is told from what is only tried.
 
-use crate::detect::layer::base::{base85, runs};
+use crate::detect::layer::base::runs;
+use crate::detect::layer::base85::base85;
 use crate::detect::layer::budget::{Budget, Limit};
 use crate::detect::layer::compression::Compression;
-use crate::detect::layer::escape::escapes;
+use crate::detect::layer::escape::{escapes, json_text};
 use crate::detect::layer::promise::may_be_xored;
 use crate::detect::layer::structure::leaves;
 use crate::detect::layer::tokens::Tokens;
-use crate::detect::layer::units::{is_text, units};
+use crate::detect::layer::units::{is_text, look_up, units};
 use crate::detect::obfuscation::likely_keys;
 use std::borrow::Cow;
 
@@ -298,14 +299,9 @@ fn hidden(layer: Layer<'_>, may_hold: &dyn Fn(&[u8]) -> bool, budget: &mut Budge
     const MAX_BINARY_BYTES: usize = 8 * 1024;
     let bytes = layer.tokens.bytes;
     let is_binary = !layer.tokens.is_text;
-    let found = match is_binary {
-        true if bytes.len() <= MAX_BINARY_BYTES => vec![bytes],
-        true => Vec::new(),
-        false => units(bytes),
-    };
-    for unit in found {
+    let by = layer.hidden_by;
+    let mut look = |unit: &[u8]| {
         let (unit, escape) = unescaped(unit);
-        let by = layer.hidden_by;
         hidden_unit(
             &unit,
             is_binary,
@@ -325,6 +321,11 @@ fn hidden(layer: Layer<'_>, may_hold: &dyn Fn(&[u8]) -> bool, budget: &mut Budge
                 }
             },
         );
+    };
+    match is_binary {
+        true if bytes.len() <= MAX_BINARY_BYTES => look(bytes),
+        true => {}
+        false => units(bytes, &mut look),
     }
 }
 
@@ -354,24 +355,39 @@ fn hidden_unit(
     }
 }
 
+/// Signs that values which were meant to be read hardly have.
+static ODD: [u8; 256] = {
+    let mut table = [1; 256];
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b' ' | b'-' | b'_' | b'.' | b'/' | b':' | b',' | b'%' | b'+' | b'='
+            )
+        {
+            clear(&mut table, byte);
+        }
+        byte += 1;
+    }
+    table
+};
+
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
+const fn clear(table: &mut [u8; 256], byte: u8) {
+    table[byte as usize] = 0;
+}
+
 /// Whether a text is made up as no value is that was meant to be read: a quarter of it is signs.
 fn is_odd(unit: &[u8]) -> bool {
     const MAX_BYTES: usize = 512;
-    let is_sign = |byte: &&u8| !byte.is_ascii_alphanumeric() && !b" -_./:,%+=".contains(*byte);
-    unit.len() <= MAX_BYTES && unit.iter().filter(is_sign).count() * 4 >= unit.len()
+    let signs = || unit.iter().map(|byte| usize::from(look_up(&ODD, *byte)));
+    unit.len() <= MAX_BYTES && signs().sum::<usize>() * 4 >= unit.len()
 }
 
-/// A unit with the escapes of JSON undone, if it has any.
+/// A unit with the escapes of JSON undone, if it has any and is no more than one text.
 fn unescaped(unit: &[u8]) -> (Cow<'_, [u8]>, Option<&'static str>) {
-    let mut found = None;
-    if unit.contains(&b'\\') {
-        escapes(unit, false, &mut |step, text| {
-            if step == "json" {
-                found = Some(text);
-            }
-        });
-    }
-    match found {
+    match json_text(unit) {
         Some(text) => (Cow::Owned(text), Some("json")),
         None => (Cow::Borrowed(unit), None),
     }
