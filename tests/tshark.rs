@@ -76,6 +76,7 @@ fn ours(capture: &[u8]) -> Seen {
                     payload: packet.payload,
                     payload_len: packet.payload_len,
                     at: frame.at,
+                    packet: 0,
                 };
                 assembler.handle_segment(&segment, &mut |piece| {
                     if let Piece::Bytes { bytes, .. } = piece {

@@ -115,6 +115,7 @@ fn reassemble(path: &Path, peak: &Peak) -> String {
                 payload: packet.payload,
                 payload_len: packet.payload_len,
                 at: frame.at,
+                packet: 0,
             };
             directions
                 .entry(key)

@@ -104,21 +104,55 @@ impl FsStore {
     }
 }
 
+/// A file that grows unseen, and is there once it is whole.
+#[derive(Debug)]
+pub struct Growing {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl FsStore {
+    /// Begins a file that is too large to be written at once.
+    pub fn begin(&self, name: &str) -> Result<Growing, StoreError> {
+        let path = self.resolve(name)?;
+        if path.is_dir() {
+            let in_the_way = io::Error::from(ErrorKind::IsADirectory);
+            return Err(failed("write", &path, in_the_way));
+        }
+        let folder = folder_of(&path);
+        make_folder(folder)?;
+        let file = unfinished(folder)?;
+        Ok(Growing { file, path })
+    }
+}
+
+impl Growing {
+    /// Adds bytes.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file
+            .write_all(bytes)
+            .map_err(|source| failed("write", &self.path, source))
+    }
+
+    /// Says that it is whole: it appears, in place of one of its name.
+    pub fn finish(self) -> Result<(), StoreError> {
+        let Self { file, path } = self;
+        let fail = |source| failed("write", &path, source);
+        file.as_file().sync_all().map_err(fail)?;
+        file.persist(&path).map_err(|error| fail(error.error))?;
+        sync_folder(folder_of(&path))
+    }
+}
+
 impl Store for FsStore {
     fn path_of(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.resolve(name)?;
-        let folder = folder_of(&path);
-        make_folder(folder)?;
-        let fail = |source| failed("write", &path, source);
-        let mut file = unfinished(folder)?;
-        file.write_all(bytes).map_err(fail)?;
-        file.as_file().sync_all().map_err(fail)?;
-        file.persist(&path).map_err(|error| fail(error.error))?;
-        sync_folder(folder)
+        let mut file = self.begin(name)?;
+        file.append(bytes)?;
+        file.finish()
     }
 
     fn append(&self, name: &str) -> Result<Box<dyn Appender>, StoreError> {

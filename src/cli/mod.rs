@@ -14,6 +14,7 @@ mod folder_name;
 mod handsets;
 mod input;
 mod load;
+mod output_file;
 mod patience;
 mod present;
 mod problem;

@@ -1,22 +1,17 @@
 //! Shows a run record in the forms that were asked for, and maps it to an exit code.
 
-use crate::adapters::fs_store::FsStore;
-use crate::base::causes::causes;
 use crate::cli::args::{Format, Output};
 use crate::cli::error::{Rejection, tell};
 use crate::cli::exit_code::Exit;
-use crate::cli::input::plain;
+use crate::cli::output_file::OutputFile;
 use crate::cli::terminal::Terminal;
 use crate::outcome::condition::Condition;
 use crate::outcome::run_record::RunRecord;
-use crate::ports::store::Store as _;
 use crate::report::human::human;
 use crate::report::json::json;
 use crate::report::junit::junit;
 use crate::report::style::Style;
 use anyhow::Context as _;
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::iter;
 use std::path::Path;
 
@@ -59,24 +54,9 @@ pub(crate) fn exit(record: &RunRecord) -> Exit {
 
 /// Writes a report whole or not at all; into what is no file (a pipe, `/dev/null`) as it comes.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Rejection> {
-    let refuse =
-        |why: String| Rejection::failure(format!("cannot write `{}`: {why}", path.display()));
-    let found = fs::metadata(path);
-    if found.is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-        let stream = File::options().write(true).open(path);
-        let written = stream.and_then(|mut stream| stream.write_all(text.as_bytes()));
-        return written.map_err(|error| refuse(plain(&error)));
-    }
-    // A link that the operator made is followed, not replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let name = target.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| refuse("it has no file name".to_owned()))?;
-    let written = FsStore::new(folder.to_owned()).write(name, text.as_bytes());
-    written.map_err(|error| refuse(causes(&error)))
+    let mut file = OutputFile::create(path)?;
+    file.append(text.as_bytes())?;
+    file.finish()
 }
 
 /// The report in one form. A file gets no colour and a fixed width.

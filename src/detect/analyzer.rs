@@ -563,10 +563,12 @@ mod tests {
             protection: Protection::Clear,
             // After the lookup's two packets and the three that open the connection, in the third
             // piece of 40 bytes.
-            at: (START + 7) as f64,
+            at: (START + 5) as f64,
             request: Some("GET /pass/user@id?type=MXPH&externalId=<contact-1.phone>".to_owned()),
-            // After `GET /pass/user@id?`.
-            offset: 18,
+            // After `GET /pass/user@id?type=MXPH&externalId=`.
+            offset: 39,
+            // The sixth packet, of the first 40 bytes of the request.
+            packet: Some(6),
             trace: None,
         };
         assert_eq!(outcome.analysis.findings, [expected]);
@@ -880,7 +882,8 @@ mod tests {
         }
         let outcome = capture.analyze(Options::default());
         let times: Vec<f64> = outcome.analysis.findings.iter().map(|it| it.at).collect();
-        assert_eq!(times, [(START + 4) as f64, (START + 7) as f64]);
+        // When the first byte of each passed.
+        assert_eq!(times, [(START + 3) as f64, (START + 6) as f64]);
         assert_eq!(outcome.analysis.flows[0].protection, Protection::Clear);
     }
 

@@ -1,12 +1,12 @@
 //! `Carrier`: a text of any length that is searched as one, such as a body, through a window that
 //! slides over it. The same datum in the same part of it is told once. It keeps one window.
 
-use crate::detect::detector::{Detector, Hit, Matches};
+use crate::detect::detector::{Depth, Detector, Hit, Matches};
 use crate::detect::encoding::token_start;
 use crate::detect::field::Shape;
 use crate::detect::layer::budget::Limit;
 use crate::detect::layer::units::is_text;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So much is searched at once.
 const WINDOW_BYTES: usize = 32 * 1024;
@@ -25,13 +25,29 @@ const PAUSE: u64 = 1_000_000_000;
 /// must not cost a window each.
 const WORTH: usize = 8;
 
-/// One hit and when its bytes were captured.
+/// So many changes of origin are told apart within one window; of more, bytes count as their
+/// neighbours'.
+const MAX_ORIGINS: usize = 256;
+
+/// Where bytes come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Provenance {
+    /// When they were captured, in nanoseconds since the Unix epoch.
+    pub(crate) at: u64,
+    /// The number of their packet, from 1; 0 if it is not known.
+    pub(crate) packet: u64,
+    /// Where the first of them is in its direction; `None` if only the text's start is known.
+    pub(crate) offset: Option<u64>,
+}
+
+/// One hit and where its bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
     /// What was seen.
     pub(crate) hit: Hit,
-    /// Nanoseconds since the Unix epoch.
-    pub(crate) at: u64,
+    /// Of its first byte; of what had to be undone, the offset of its start, and the packet after which
+    /// it could be.
+    pub(crate) origin: Provenance,
 }
 
 /// A text being searched.
@@ -43,11 +59,13 @@ pub(crate) struct Carrier {
     window: Vec<u8>,
     /// Bytes at the window's start that were in the one before.
     overlap: usize,
-    /// When its latest bytes were captured.
-    at: u64,
+    /// Where its latest bytes come from.
+    latest: Provenance,
+    /// Where the window's bytes come from, by the place of the first of each kind.
+    origins: VecDeque<(usize, Provenance)>,
     found: BTreeMap<(usize, Option<String>), Sighting>,
     /// When what a pause came after was there, to be told once what follows it is known.
-    sighted: BTreeMap<(usize, Option<String>), u64>,
+    sighted: BTreeMap<(usize, Option<String>), Provenance>,
     /// Bytes of the window that were looked at before.
     counted: usize,
     opaque: u64,
@@ -75,7 +93,12 @@ impl Carrier {
             offset,
             window: Vec::new(),
             overlap: 0,
-            at: 0,
+            latest: Provenance {
+                at: 0,
+                packet: 0,
+                offset: None,
+            },
+            origins: VecDeque::new(),
             found: BTreeMap::new(),
             sighted: BTreeMap::new(),
             counted: 0,
@@ -86,21 +109,68 @@ impl Carrier {
     }
 
     /// Takes the text's next bytes.
-    pub(crate) fn handle_bytes(&mut self, bytes: &[u8], at: u64, detector: &Detector) {
-        if at.saturating_sub(self.at) > PAUSE {
+    pub(crate) fn handle_bytes(&mut self, bytes: &[u8], origin: Provenance, detector: &Detector) {
+        if origin.at.saturating_sub(self.latest.at) > PAUSE {
             self.pause(detector);
         }
-        self.at = at;
+        self.latest = origin;
         let mut rest = bytes;
         while !rest.is_empty() {
             let room = WINDOW_BYTES.saturating_sub(self.window.len()).max(1);
             let (taken, left) = rest.split_at(room.min(rest.len()));
+            let before = (bytes.len() - rest.len()) as u64;
+            self.note_origin(Provenance {
+                offset: origin.offset.map(|offset| offset + before),
+                ..origin
+            });
             self.window.extend_from_slice(taken);
             rest = left;
             if self.window.len() >= WINDOW_BYTES {
                 let end = self.window.len().saturating_sub(MARGIN_BYTES);
                 self.slide(detector, end);
             }
+        }
+    }
+
+    /// Notes where the bytes that come next are from, unless that follows from what is known.
+    fn note_origin(&mut self, origin: Provenance) {
+        let at = self.window.len();
+        if let Some((start, known)) = self.origins.back() {
+            let follows = known.offset.map(|offset| offset + (at - start) as u64);
+            if origin
+                == (Provenance {
+                    offset: follows,
+                    ..*known
+                })
+            {
+                return;
+            }
+        }
+        if self.origins.len() < MAX_ORIGINS {
+            self.origins.push_back((at, origin));
+        }
+    }
+
+    /// Where the window's byte at `at` comes from.
+    fn origin_of(&self, at: usize) -> Provenance {
+        let behind = self.origins.partition_point(|(start, _)| *start <= at);
+        let known = behind.checked_sub(1).and_then(|it| self.origins.get(it));
+        let (start, known) = known.copied().unwrap_or((at, self.latest));
+        let offset = known.offset.map(|offset| offset + (at - start) as u64);
+        Provenance {
+            offset: Some(offset.unwrap_or(self.offset)),
+            ..known
+        }
+    }
+
+    /// Forgets where the first `len` bytes of the window come from.
+    fn forget_origins(&mut self, len: usize) {
+        let behind = self.origins.partition_point(|(start, _)| *start <= len);
+        self.origins.drain(..behind.saturating_sub(1));
+        for (start, origin) in &mut self.origins {
+            let cut = len.saturating_sub(*start);
+            *start = start.saturating_sub(len);
+            origin.offset = origin.offset.map(|offset| offset + cut as u64);
         }
     }
 
@@ -117,7 +187,7 @@ impl Carrier {
         for hit in matches.hits {
             // It is believed when its neighbours have come, and has its own time then.
             let key = (hit.datum, hit.name);
-            self.sighted.entry(key).or_insert(self.at);
+            self.sighted.entry(key).or_insert(self.latest);
         }
     }
 
@@ -135,6 +205,7 @@ impl Carrier {
         self.search(detector, self.window.len(), false);
         self.sighted.clear();
         self.window.clear();
+        self.origins.clear();
         (self.overlap, self.counted) = (0, 0);
         self.is_start = true;
     }
@@ -143,7 +214,7 @@ impl Carrier {
     pub(crate) fn finish(mut self, detector: &Detector) -> Searched {
         self.search(detector, self.window.len(), true);
         let mut sightings: Vec<Sighting> = self.found.into_values().collect();
-        sightings.sort_by_key(|sighting| (sighting.at, sighting.hit.datum));
+        sightings.sort_by_key(|sighting| (sighting.origin.at, sighting.hit.datum));
         Searched {
             sightings,
             opaque: self.opaque,
@@ -159,6 +230,7 @@ impl Carrier {
         // A run of base64 that goes on is cut between groups, so that it can still be undone.
         let from = from - (from - token_start(&self.window, from)) % 4;
         self.window.drain(..from);
+        self.forget_origins(from);
         self.overlap = self.window.len();
         self.counted = self.window.len();
         self.is_start &= from == 0;
@@ -184,12 +256,22 @@ impl Carrier {
         for hit in matches.hits {
             let key = (hit.datum, hit.name.clone());
             let known = self.found.get(&key);
-            let earlier = known.map(|known| known.at);
-            let earlier = earlier.or_else(|| self.sighted.get(&key).copied());
-            let at = earlier.unwrap_or(self.at);
-            if known.is_none_or(|known| hit.rank < known.hit.rank) {
-                self.found.insert(key, Sighting { hit, at });
+            if known.is_some_and(|known| hit.rank >= known.hit.rank) {
+                continue;
             }
+            let first = self.origin_of(hit.extent.start);
+            let origin = if hit.rank.depth == Depth::Surface {
+                first
+            } else {
+                // When it could be seen for the first time: what had to be undone may be long.
+                let earlier = known.map(|known| known.origin);
+                let earlier = earlier.or_else(|| self.sighted.get(&key).copied());
+                Provenance {
+                    offset: first.offset,
+                    ..earlier.unwrap_or(self.latest)
+                }
+            };
+            self.found.insert(key, Sighting { hit, origin });
         }
     }
 }
@@ -213,10 +295,17 @@ mod tests {
         })
     }
 
+    fn at(at: u64) -> Provenance {
+        Provenance {
+            at,
+            ..Provenance::default()
+        }
+    }
+
     fn search(detector: &Detector, text: &[u8], size: usize) -> Searched {
         let mut carrier = Carrier::new(Shape::Free, 0);
         for piece in text.chunks(size) {
-            carrier.handle_bytes(piece, 1, detector);
+            carrier.handle_bytes(piece, at(1), detector);
             assert!(carrier.window.len() <= WINDOW_BYTES);
         }
         carrier.finish(detector)
@@ -273,9 +362,9 @@ mod tests {
     fn nothing_is_found_across_a_hole() {
         let detector = detector();
         let mut carrier = Carrier::new(Shape::Free, 0);
-        carrier.handle_bytes(b"+447700", 1, &detector);
+        carrier.handle_bytes(b"+447700", at(1), &detector);
         carrier.handle_hole(&detector);
-        carrier.handle_bytes(b"900123", 1, &detector);
+        carrier.handle_bytes(b"900123", at(1), &detector);
         assert_eq!(carrier.finish(&detector).sightings, []);
     }
 
@@ -283,11 +372,11 @@ mod tests {
     fn a_finding_has_the_time_of_its_bytes() {
         let detector = detector();
         let mut carrier = Carrier::new(Shape::Free, 0);
-        carrier.handle_bytes(b"first 447700900123\n", 5, &detector);
-        carrier.handle_bytes(b"second\n", 60 * PAUSE, &detector);
+        carrier.handle_bytes(b"first 447700900123\n", at(5), &detector);
+        carrier.handle_bytes(b"second\n", at(60 * PAUSE), &detector);
         let found = carrier.finish(&detector);
         assert_eq!(found.sightings.len(), 1);
-        assert_eq!(found.sightings[0].at, 5);
+        assert_eq!(found.sightings[0].origin.at, 5);
         assert_eq!(found.opaque, 0);
     }
 
@@ -297,18 +386,62 @@ mod tests {
         let search = |pieces: &[&[u8]]| {
             let mut carrier = Carrier::new(Shape::Free, 0);
             for (number, piece) in (1..).zip(pieces) {
-                carrier.handle_bytes(piece, number * 2 * PAUSE, &detector);
+                carrier.handle_bytes(piece, at(number * 2 * PAUSE), &detector);
             }
             carrier.finish(&detector)
         };
         // One number of nineteen digits.
         assert_eq!(search(&[b"+447700900123", b"456789"]).sightings, []);
         let found = search(&[b"+447700900123", b" and more"]).sightings;
-        let times: Vec<u64> = found.iter().map(|it| it.at).collect();
+        let times: Vec<u64> = found.iter().map(|it| it.origin.at).collect();
         assert_eq!(times, [2 * PAUSE]);
         // printf '{"n":"+447700900123"}' | base64
         let halves: [&[u8]; 2] = [b"eyJuIjoiKzQ0Nzcw", b"MDkwMDEyMyJ9"];
         assert_eq!(search(&halves).sightings.len(), 1);
+    }
+
+    /// Whatever the borders, of windows and of what came at once, the byte's own packet is told.
+    #[test]
+    fn a_finding_has_the_packet_and_the_offset_of_its_first_byte() {
+        let detector = detector();
+        for (size, start) in [
+            (1, 300),
+            (1, 40_000),
+            (200, 31_990),
+            (1460, 70_000),
+            (40_000, 33_000),
+        ] {
+            let mut text = vec![b' '; start];
+            text.extend_from_slice(b"+447700900123");
+            text.extend_from_slice(&[b' '; 9_000]);
+            let mut carrier = Carrier::new(Shape::Free, 0);
+            for (number, piece) in (0..).zip(text.chunks(size)) {
+                // A chunk of a body has its length, of four bytes here, before it.
+                let offset = Some(5000 + number * (size as u64 + 4));
+                let origin = Provenance {
+                    at: number,
+                    packet: number + 1,
+                    offset,
+                };
+                carrier.handle_bytes(piece, origin, &detector);
+            }
+            let found = carrier.finish(&detector).sightings;
+            let [sighting] = found.as_slice() else {
+                panic!("{found:#?}");
+            };
+            let number = (start / size) as u64;
+            let expected = Provenance {
+                at: number,
+                packet: number + 1,
+                offset: Some(5000 + number * (size as u64 + 4) + (start % size) as u64),
+            };
+            // More packets of one byte are not told apart than there is room for.
+            let is_near = size == 1 && sighting.origin.packet <= expected.packet;
+            assert!(
+                is_near || sighting.origin == expected,
+                "{size} {start}: {sighting:?}"
+            );
+        }
     }
 
     /// A stream inside a text that is longer than the window is not read to its end, which is told.

@@ -100,14 +100,14 @@ pub(crate) struct Rank {
     /// The shorter chain.
     steps: usize,
     /// The less was undone.
-    depth: Depth,
+    pub(crate) depth: Depth,
     /// The earlier place.
     start: usize,
 }
 
 /// What had to be undone to see a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Depth {
+pub(crate) enum Depth {
     /// Nothing.
     Surface,
     /// What its form showed.

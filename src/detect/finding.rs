@@ -104,9 +104,14 @@ pub struct Finding {
     pub at: f64,
     /// Method and target of the request, planted values masked.
     pub request: Option<String>,
-    /// Byte offset in the reassembled direction where the carrier starts; inside of TLS, among the
-    /// bytes of data that were inside.
+    /// The byte of the reassembled direction at which the datum starts; if something had to be undone
+    /// to see it, that at which the part that was undone starts, or as much of it as was undone at
+    /// once (of a header block of HTTP/2, a message of DNS and a handshake of TLS the whole). Inside
+    /// of TLS it counts the bytes of data that were inside.
     pub offset: u64,
+    /// The number of the packet of the file that the byte came in, from 1. Not part of the contract.
+    #[serde(skip)]
+    pub packet: Option<u64>,
     /// How it was seen, if the detector explains. Not part of the contract.
     #[serde(skip)]
     pub trace: Option<Box<Trace>>,

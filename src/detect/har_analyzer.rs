@@ -218,14 +218,14 @@ mod tests {
         let (analysis, problem) = analyze(text.as_bytes(), 7);
         assert_eq!(problem, None);
         let expected = [
-            "0 contact-1.phone http.body json:n in 0",
-            "0 contact-1.phone http.query p percent out 47",
-            "0 imei-1 http.body json:imei out 0",
-            "0 imei-1 http.cookie a out 0",
+            "0 contact-1.phone http.body json:n in 6",
+            "0 contact-1.phone http.query p percent out 49",
+            "0 imei-1 http.body json:imei out 9",
+            "0 imei-1 http.cookie a out 2",
             "0 imei-1 http.header x-id out 0",
-            "0 imei-1 http.path out 28",
+            "0 imei-1 http.path out 31",
             "1 contact-1.phone http.body n out 0",
-            "1 imei-1 websocket.message imei out 0",
+            "1 imei-1 websocket.message imei out 5",
         ];
         assert_eq!(lines(&analysis.findings), expected);
         let [first, second] = analysis.flows.as_slice() else {

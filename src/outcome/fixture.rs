@@ -215,6 +215,7 @@ pub(crate) fn finding(datum: &str, flow: &Flow) -> Finding {
         at: START + 12.0,
         request: None,
         offset: 0,
+        packet: None,
         trace: None,
     }
 }

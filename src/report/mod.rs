@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod analysis_junit;
+pub mod comment;
 pub mod diff;
 pub mod disclosed;
 pub mod explain;

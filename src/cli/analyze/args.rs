@@ -26,6 +26,9 @@ pub(crate) struct Analyze {
     /// Also write a report to a file; repeatable
     #[arg(long = "write", value_name = "FORMAT=FILE", value_parser = |text: &str| parse_write::<Format>(text, "sarif=findings.sarif"))]
     pub(crate) writes: Vec<(Format, PathBuf)>,
+    /// Also copy the captures into one pcapng, with a comment on each packet that carries a finding
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_pcapng: Option<PathBuf>,
     /// Follow one finding from the wire to the datum, by its number in the report
     #[arg(long, value_name = "N", conflicts_with = "format", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) explain: Option<u32>,

@@ -13,6 +13,9 @@ use crate::cli::load;
 use crate::cli::terminal::Terminal;
 use crate::persona::datum::Persona;
 use crate::wire::net::tls::keylog::KeyLog;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// What a persona file looks like, for whoever has none.
 const EXAMPLE: &str = r#"    schema: phonehome/persona/1
@@ -31,15 +34,20 @@ pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit
     if given.is_none() {
         refuse_unsaid(&sources)?;
     }
+    let outputs = args.writes.iter().map(|(_, path)| path);
+    for path in outputs.chain(&args.write_pcapng) {
+        refuse_input(path, &sources)?;
+    }
     let bar = progress::bar(&sources, terminal);
     let search = Search {
         given,
         keys,
         explains: args.explain.is_some(),
+        keeps: args.write_pcapng.is_some(),
     };
     let mut analysed = analyse(&sources, &search, &bar, terminal);
     analysed.analysis.coverage.problems.extend(problems);
-    Ok(present(&analysed, args, terminal))
+    Ok(present(&mut analysed, &sources, args, terminal))
 }
 
 /// What is to be searched for must be said of everything that no run searched.
@@ -58,6 +66,23 @@ fn refuse_unsaid(sources: &[Source]) -> Result<(), Rejection> {
     Err(Rejection::usage(message)
         .hint("write what is on the handset into a file, and name it with `--persona FILE`:")
         .example(EXAMPLE))
+}
+
+/// What is analysed is not written over, by whatever name.
+fn refuse_input(path: &Path, sources: &[Source]) -> Result<(), Rejection> {
+    let place = |path: &Path| {
+        let found = fs::metadata(path).ok()?;
+        found.is_file().then(|| (found.dev(), found.ino()))
+    };
+    let Some(output) = place(path) else {
+        return Ok(());
+    };
+    let mut inputs = sources.iter().filter_map(|source| source.path.as_deref());
+    if inputs.any(|input| place(input) == Some(output)) {
+        let message = format!("`{}` is an input: it is not written over", path.display());
+        return Err(Rejection::usage(message).hint("name another file"));
+    }
+    Ok(())
 }
 
 /// The keys that the operator gives. A damaged line is told; the others are used all the same.

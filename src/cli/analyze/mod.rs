@@ -1,5 +1,6 @@
 //! `phonehome analyze`: planted data in captures that exist already.
 
+mod annotated;
 pub(crate) mod args;
 mod bundle;
 pub(crate) mod command;

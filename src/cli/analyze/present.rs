@@ -1,6 +1,8 @@
 //! Shows an analysis in the forms that were asked for, and maps it to an exit code.
 
+use crate::cli::analyze::annotated::write_pcapng;
 use crate::cli::analyze::args::{Analyze, Format};
+use crate::cli::analyze::inputs::Source;
 use crate::cli::analyze::read::Analysed;
 use crate::cli::error::{Rejection, tell};
 use crate::cli::exit_code::Exit;
@@ -17,10 +19,19 @@ use std::iter;
 
 /// Prints and writes the result. The exit code says what the analysis came to; an input that could
 /// not be read, or a report that could not be written, is graver than anything found.
-pub(crate) fn present(analysed: &Analysed, args: &Analyze, terminal: Terminal) -> Exit {
+pub(crate) fn present(
+    analysed: &mut Analysed,
+    sources: &[Source],
+    args: &Analyze,
+    terminal: Terminal,
+) -> Exit {
+    let copied = args.write_pcapng.as_ref().map(|path| {
+        let written = write_pcapng(path, sources, analysed, terminal);
+        written.map_err(anyhow::Error::from)
+    });
     let Analysed {
         analysis, searched, ..
-    } = analysed;
+    } = &*analysed;
     let shown = || -> anyhow::Result<()> {
         let text = match args.explain {
             Some(number) => explained(analysis, number, terminal)?,
@@ -33,7 +44,8 @@ pub(crate) fn present(analysed: &Analysed, args: &Analyze, terminal: Terminal) -
         let text = render(analysis, searched, *format, None)?;
         Ok(write(path, &text)?)
     });
-    let failed = iter::once(shown()).chain(written).filter_map(Result::err);
+    let all = iter::once(shown()).chain(written).chain(copied);
+    let failed = all.filter_map(Result::err);
     let failed: Vec<Exit> = failed.map(|error| tell(&error, terminal)).collect();
     let unreadable = (analysed.unreadable > 0).then_some(Exit::Failure);
     let exits = failed.into_iter().chain(unreadable);
@@ -52,7 +64,11 @@ fn exit(analysis: &Analysis) -> Exit {
 fn explained(analysis: &Analysis, number: u32, terminal: Terminal) -> Result<String, Rejection> {
     let style = style(terminal.color);
     let index = usize::try_from(number).unwrap_or(usize::MAX);
-    explain(analysis, index, None, terminal.width, &style).ok_or_else(|| {
+    let finding = index
+        .checked_sub(1)
+        .and_then(|at| analysis.findings.get(at));
+    let packet = finding.and_then(|finding| finding.packet);
+    explain(analysis, index, packet, terminal.width, &style).ok_or_else(|| {
         let message = format!("there is no finding {number}");
         let hint = match analysis.findings.len() {
             0 => "nothing was found".to_owned(),

@@ -17,12 +17,12 @@ use crate::report::analysis::Searched;
 use crate::wire::net::tls::keylog::KeyLog;
 use crate::wire::pcap::problem::CaptureProblem;
 use indicatif::ProgressBar;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _};
 
 /// So much is read at once.
-const CHUNK_BYTES: usize = 256 << 10;
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
 /// What the inputs gave.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ pub(crate) struct Analysed {
     pub(crate) searched: Searched,
     /// Inputs that are none, or could not be read to their end.
     pub(crate) unreadable: usize,
+    /// Copies of what can be read once only, by the source's place.
+    pub(crate) spooled: BTreeMap<usize, File>,
 }
 
 /// What is searched for, and the keys of what is encrypted.
@@ -42,6 +44,8 @@ pub(crate) struct Search {
     pub(crate) keys: KeyLog,
     /// Findings are to say how they were seen.
     pub(crate) explains: bool,
+    /// Sources are to be read again.
+    pub(crate) keeps: bool,
 }
 
 /// What one input is searched with.
@@ -63,7 +67,7 @@ pub(crate) fn analyse(
     let mut all = Analysed::default();
     // The captures of one run mostly have one persona.
     let mut made: Option<(Persona, Detector)> = None;
-    for source in sources {
+    for (index, source) in sources.iter().enumerate() {
         let name = source.name();
         bar.set_message(printable(&name, 60).into_owned());
         let (mut analysis, problem) = match prepare(source, search, &mut made) {
@@ -75,7 +79,8 @@ pub(crate) fn analyse(
                     keys: &search.keys,
                     told: told.as_ref(),
                 };
-                analyse_one(source, &name, with, bar)
+                let spooled = search.keeps.then_some((index, &mut all.spooled));
+                analyse_one(source, &name, with, spooled, bar)
             }
             Err(Unsearched { why, is_error }) => (unread(&name, &why), is_error.then_some(why)),
         };
@@ -161,9 +166,21 @@ fn analyse_one(
     source: &Source,
     name: &str,
     with: With<'_>,
+    spooled: Option<(usize, &mut BTreeMap<usize, File>)>,
     bar: &ProgressBar,
 ) -> (Analysis, Option<String>) {
-    match open(source) {
+    let opened = open(source).and_then(|mut file| {
+        // What is no file of a known length can be read once only.
+        let Some((index, spooled)) = spooled.filter(|_| source.len_bytes.is_none()) else {
+            return Ok(file);
+        };
+        let mut copy = tempfile::tempfile()?;
+        io::copy(&mut file, &mut copy)?;
+        copy.rewind()?;
+        spooled.insert(index, copy.try_clone()?);
+        Ok(Box::new(copy) as Box<dyn Read>)
+    });
+    match opened {
         Ok(mut file) => stream(&mut *file, name, with, bar),
         Err(error) => {
             let why = plain(&error);
@@ -186,7 +203,7 @@ fn unread(name: &str, why: &str) -> Analysis {
     clippy::disallowed_methods,
     reason = "the operator named this file; it belongs to no store"
 )]
-fn open(source: &Source) -> io::Result<Box<dyn Read>> {
+pub(crate) fn open(source: &Source) -> io::Result<Box<dyn Read>> {
     Ok(match &source.path {
         Some(path) => Box::new(File::open(path)?),
         None => Box::new(io::stdin().lock()),

@@ -266,6 +266,8 @@ impl Body {
         let fed = bytes.len() as u64;
         scene.ledger.expansion.feed(&mut self.allowance, fed);
         let mut decoders = std::mem::take(&mut self.decoders);
+        // Of what was undone only the start is known.
+        let offset = scene.offset.take();
         let mut is_full = false;
         let progress = undo(&mut decoders, bytes, &mut |chunk| {
             let len = chunk.len() as u64;
@@ -280,6 +282,7 @@ impl Body {
             Progress::Taken => {}
             Progress::Ended(len) => {
                 self.end_coded(exchange, scene);
+                scene.offset = offset.map(|offset| offset + len as u64);
                 self.search(bytes.get(len..).unwrap_or_default(), exchange, scene);
             }
             Progress::Broken(_) if !self.held.is_empty() && (self.is_guess || self.made == 0) => {
@@ -287,6 +290,7 @@ impl Body {
             }
             Progress::Broken(len) if self.is_guess => {
                 self.end_coded(exchange, scene);
+                scene.offset = offset.map(|offset| offset + len as u64);
                 self.search(bytes.get(len..).unwrap_or_default(), exchange, scene);
             }
             Progress::Broken(len) => {
@@ -330,7 +334,7 @@ impl Body {
             }
         };
         match content {
-            Content::Plain(carrier) => carrier.handle_bytes(bytes, scene.at, scene.detector),
+            Content::Plain(carrier) => carrier.handle_bytes(bytes, scene.origin(), scene.detector),
             Content::Multipart(parts) => parts.handle_bytes(bytes, exchange, scene),
             Content::Grpc(messages) => messages.handle_bytes(bytes, exchange, scene),
         }
@@ -390,6 +394,7 @@ mod tests {
     use crate::detect::traffic::ledger::Ledger;
     use crate::detect::traffic::names::Names;
     use crate::detect::traffic::record::FlowRecord;
+    use crate::detect::traffic::trail::Trail;
     use crate::evidence::flow::{FlowProtocol, Protection};
     use crate::persona::datum::Persona;
     use crate::wire::net::tls::keylog::KeyLog;
@@ -418,6 +423,10 @@ mod tests {
             record: &mut record,
             keys: &KeyLog::default(),
             at: 0,
+            packet: 0,
+            offset: None,
+            is_verbatim: true,
+            trail: Trail::default(),
             is_from_client: true,
             protection: Protection::Clear,
         };

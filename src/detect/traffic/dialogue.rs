@@ -2,6 +2,7 @@
 
 use crate::detect::traffic::direction::Layer;
 use crate::detect::traffic::scene::{Exchange, Scene};
+use crate::detect::traffic::trail::Trail;
 use crate::detect::traffic::upgrade::Upgrade;
 use crate::wire::net::http1::reader::Method;
 use crate::wire::net::ip::TcpHeader;
@@ -31,6 +32,7 @@ pub(crate) struct Dialogue {
 struct Side {
     assembler: Assembler,
     layer: Layer,
+    trail: Trail,
 }
 
 /// What the directions tell each other.
@@ -140,10 +142,17 @@ impl Dialogue {
             payload,
             payload_len,
             at: scene.at,
+            packet: scene.packet,
         };
-        let Side { assembler, layer } = own;
-        assembler.handle_segment(&segment, &mut |piece| {
-            layer.handle_piece(piece, shared, scene);
+        let Side {
+            assembler,
+            layer,
+            trail,
+        } = own;
+        scene.on(trail, |scene| {
+            assembler.handle_segment(&segment, &mut |piece| {
+                layer.handle_piece(piece, shared, scene);
+            });
         });
     }
 
@@ -178,8 +187,14 @@ impl Dialogue {
         } = self;
         for (side, is_from_client) in [(from_client, true), (from_server, false)] {
             scene.is_from_client = is_from_client;
-            let Side { assembler, layer } = side;
-            assembler.finish(&mut |piece| layer.handle_piece(piece, shared, scene));
+            let Side {
+                assembler,
+                layer,
+                trail,
+            } = side;
+            scene.on(trail, |scene| {
+                assembler.finish(&mut |piece| layer.handle_piece(piece, shared, scene));
+            });
         }
     }
 
@@ -194,7 +209,8 @@ impl Dialogue {
             (&mut self.from_server, false),
         ] {
             scene.is_from_client = is_from_client;
-            side.layer.end_payload(scene);
+            let Side { layer, trail, .. } = side;
+            scene.on(trail, |scene| layer.end_payload(scene));
         }
         scene.is_from_client = was_from_client;
     }
@@ -210,7 +226,8 @@ impl Dialogue {
         } = self;
         for (mut side, is_from_client) in [(from_client, true), (from_server, false)] {
             scene.is_from_client = is_from_client;
-            side.layer.finish(&mut shared, scene);
+            let Side { layer, trail, .. } = &mut side;
+            scene.on(trail, |scene| layer.finish(&mut shared, scene));
         }
     }
 }

@@ -54,8 +54,14 @@ impl Layer {
         scene: &mut Scene<'_>,
     ) {
         match piece {
-            Piece::Bytes { offset, at, bytes } => {
-                scene.at = at;
+            Piece::Bytes {
+                offset,
+                at,
+                packet,
+                bytes,
+            } => {
+                (scene.at, scene.packet) = (at, packet);
+                scene.trail.push(offset, scene.origin());
                 scene.count(bytes.len());
                 let has_turned = shared.take_turn(scene.is_from_client);
                 if has_turned {
@@ -134,6 +140,7 @@ impl Layer {
             Self::Payload(body) => {
                 let new = || Box::new(Body::unknown(Place::tcp_payload(), offset));
                 let body = body.get_or_insert_with(new);
+                scene.offset = Some(offset);
                 body.handle_bytes(bytes, &Exchange::default(), scene);
             }
         }
@@ -200,6 +207,7 @@ impl Layer {
             && !buffer.is_empty()
         {
             let mut body = Box::new(Body::unknown(Place::tcp_payload(), *start));
+            scene.offset = Some(*start);
             body.handle_bytes(buffer, &Exchange::default(), scene);
             *self = Self::Payload(Some(body));
         }

@@ -33,13 +33,10 @@ pub(crate) fn handle_message(bytes: &[u8], offset: u64, scene: &mut Scene<'_>) -
     let nothing = Exchange::default();
     if !message.is_response {
         for name in &message.questions {
-            scene.search(
-                &Place::question(),
-                Shape::Free,
-                name.as_bytes(),
-                offset,
-                &nothing,
-            );
+            scene.formed(|scene| {
+                let (place, name) = (Place::question(), name.as_bytes());
+                scene.search(&place, Shape::Free, name, offset, &nothing);
+            });
         }
     }
     let asked = message.questions.first();
@@ -54,13 +51,10 @@ pub(crate) fn handle_message(bytes: &[u8], offset: u64, scene: &mut Scene<'_>) -
     texts.retain(|text| !message.questions.contains(text));
     texts.dedup();
     for text in texts {
-        scene.search(
-            &Place::answer(),
-            Shape::Free,
-            text.as_bytes(),
-            offset,
-            &nothing,
-        );
+        scene.formed(|scene| {
+            let (place, text) = (Place::answer(), text.as_bytes());
+            scene.search(&place, Shape::Free, text, offset, &nothing);
+        });
     }
     true
 }

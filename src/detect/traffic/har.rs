@@ -12,6 +12,7 @@ use crate::detect::traffic::names::{Names, host_name};
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::record::FlowRecord;
 use crate::detect::traffic::scene::{Exchange, Scene};
+use crate::detect::traffic::trail::Trail;
 use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
 use crate::wire::har::entry::{HarBody, HarEntry, HarPair, HarResponse};
 use crate::wire::har::lenient::Bounded;
@@ -60,6 +61,10 @@ pub(crate) fn read_entry(
         record: &mut record,
         keys: &keys,
         at,
+        packet: 0,
+        offset: None,
+        is_verbatim: true,
+        trail: Trail::default(),
         is_from_client: true,
         protection,
     };
@@ -215,6 +220,7 @@ fn body(body: &HarBody, exchange: &Exchange, scene: &mut Scene<'_>) -> bool {
         ..Description::default()
     };
     let mut whole = Body::new(Place::body(), 0, description);
+    scene.offset = Some(0);
     whole.handle_bytes(&bytes, exchange, scene);
     whole.finish(exchange, scene);
     true
@@ -229,7 +235,8 @@ fn search_long(
     scene: &mut Scene<'_>,
 ) {
     let mut carrier = Carrier::new(shape, 0);
-    carrier.handle_bytes(bytes, scene.at, scene.detector);
+    scene.offset = Some(0);
+    carrier.handle_bytes(bytes, scene.origin(), scene.detector);
     let opaque = scene.finish(carrier, place, exchange);
     scene.count_opaque(opaque);
 }

@@ -96,12 +96,14 @@ impl Message {
                 let description = &mut self.description;
                 let new = || Body::new(Place::body(), *offset, std::mem::take(description));
                 let body = self.body.get_or_insert_with(new);
+                scene.offset = Some(*offset);
                 body.handle_bytes(bytes, &self.exchange, scene);
             }
             HttpEvent::Trailer { offset, line } => {
                 let colon = line.iter().position(|byte| *byte == b':');
                 let (name, value) = line.split_at(colon.unwrap_or_default());
-                request::field(name, value, *offset, &self.exchange, scene);
+                let at = *offset + name.len() as u64;
+                request::field(name, value, at, &self.exchange, scene);
             }
             HttpEvent::BodyHole => {
                 if let Some(body) = &mut self.body {
@@ -116,7 +118,8 @@ impl Message {
                 let carrier = self
                     .loose
                     .get_or_insert_with(|| Carrier::new(Shape::Free, *offset));
-                carrier.handle_bytes(bytes, scene.at, scene.detector);
+                scene.offset = Some(*offset);
+                carrier.handle_bytes(bytes, scene.origin(), scene.detector);
             }
         }
     }

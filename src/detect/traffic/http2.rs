@@ -81,13 +81,14 @@ impl Streams {
                 ..
             } => {
                 scene.count_opaque(*unread as u64);
-                self.headers(*stream, *offset, fields, shared, scene);
+                scene.formed(|scene| self.headers(*stream, *offset, fields, shared, scene));
             }
             Http2Event::Data {
                 stream,
                 offset,
                 bytes,
             } => {
+                scene.offset = Some(*offset);
                 let stream = self.stream(*stream, scene);
                 let description = &mut stream.description;
                 let new = || Body::new(Place::body(), *offset, std::mem::take(description));
@@ -116,7 +117,8 @@ impl Streams {
                 let carrier = self
                     .loose
                     .get_or_insert_with(|| Carrier::new(Shape::Free, *offset));
-                carrier.handle_bytes(bytes, scene.at, scene.detector);
+                scene.offset = Some(*offset);
+                carrier.handle_bytes(bytes, scene.origin(), scene.detector);
             }
             Http2Event::Lost => self.end_all(scene),
         }

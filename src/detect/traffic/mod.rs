@@ -19,6 +19,7 @@ mod request;
 mod scene;
 pub(super) mod table;
 mod tls;
+mod trail;
 mod udp;
 mod upgrade;
 mod websocket;

@@ -80,6 +80,7 @@ fn handle_event(
         }
         MqttEvent::Bytes(bytes) => {
             if let Some(content) = content {
+                scene.offset = None;
                 content.handle_bytes(bytes, &nothing, scene);
             }
         }
@@ -92,6 +93,7 @@ fn handle_event(
         MqttEvent::Loose { offset, bytes } => {
             let new = || Body::unknown(Place::tcp_payload(), *offset);
             let loose = content.get_or_insert_with(new);
+            scene.offset = Some(*offset);
             loose.handle_bytes(bytes, &nothing, scene);
         }
     }

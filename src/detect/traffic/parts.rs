@@ -64,9 +64,14 @@ impl Multipart {
     ) {
         let len = self.delimiter.len();
         let mut rest = bytes;
+        let start = scene.offset;
         while !rest.is_empty() {
+            let taken = bytes.len() - rest.len();
+            scene.offset = start.map(|start| start + taken as u64);
             if !self.carry.is_empty() {
                 let known = self.carry.len();
+                let here = scene.offset;
+                scene.offset = here.and_then(|here| here.checked_sub(known as u64));
                 let mut joined = std::mem::take(&mut self.carry);
                 joined.extend_from_slice(rest.get(..len).unwrap_or(rest));
                 if let Some(at) = memmem::find(&joined, &self.delimiter) {
@@ -79,6 +84,7 @@ impl Multipart {
                     return self.keep_end(&joined, exchange, scene);
                 }
                 self.content(joined.get(..known).unwrap_or_default(), exchange, scene);
+                scene.offset = here;
             }
             let Some(at) = memmem::find(rest, &self.delimiter) else {
                 return self.keep_end(rest, exchange, scene);
@@ -143,6 +149,8 @@ impl Multipart {
                 };
                 let mut head = std::mem::take(head);
                 let content = head.split_off(len);
+                let before = bytes.len().saturating_sub(content.len());
+                scene.offset = scene.offset.map(|start| start + before as u64);
                 let part = self.part(&head, exchange, scene);
                 self.state = State::Part(Some(part));
                 self.content(&content, exchange, scene);
@@ -258,7 +266,10 @@ impl Grpc {
         scene: &mut Scene<'_>,
     ) {
         let mut rest = bytes;
+        let start = scene.offset;
         while !rest.is_empty() {
+            let before = bytes.len() - rest.len();
+            scene.offset = start.map(|start| start + before as u64);
             let taken = match &mut self.message {
                 Some(message) => {
                     let len =

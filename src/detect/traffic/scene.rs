@@ -1,6 +1,6 @@
 //! `Scene`: everything that the reading of one packet may look at and write to.
 
-use crate::detect::carrier::{Carrier, Searched};
+use crate::detect::carrier::{Carrier, Provenance, Searched};
 use crate::detect::detector::{Detector, Hit, Matches};
 use crate::detect::field::Shape;
 use crate::detect::finding::{Direction, Finding};
@@ -10,6 +10,7 @@ use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::Names;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::record::{FlowRecord, seconds};
+use crate::detect::traffic::trail::Trail;
 use crate::evidence::flow::{Application, Protection};
 use crate::wire::net::tls::keylog::KeyLog;
 use std::collections::BTreeSet;
@@ -25,6 +26,15 @@ pub(crate) struct Scene<'a> {
     pub(crate) keys: &'a KeyLog,
     /// When, in nanoseconds since the Unix epoch.
     pub(crate) at: u64,
+    /// The number of the packet whose bytes are read, from 1; 0 if it is not known.
+    pub(crate) packet: u64,
+    /// Where the bytes that are read start in their direction; `None` if they are not as they were
+    /// sent, or nobody has counted.
+    pub(crate) offset: Option<u64>,
+    /// Fields are searched as they were sent, byte for byte.
+    pub(crate) is_verbatim: bool,
+    /// The packets that the direction's latest bytes came in.
+    pub(crate) trail: Trail,
     /// The packet comes from the flow's client.
     pub(crate) is_from_client: bool,
     /// That of the bytes being read: of what was decrypted that of its ciphertext.
@@ -48,6 +58,31 @@ impl Scene<'_> {
         } else {
             Direction::In
         }
+    }
+
+    /// Where the bytes that are read come from.
+    pub(crate) const fn origin(&self) -> Provenance {
+        Provenance {
+            at: self.at,
+            packet: self.packet,
+            offset: self.offset,
+        }
+    }
+
+    /// Does something with a direction whose latest packets are known.
+    pub(crate) fn on<R>(&mut self, trail: &mut Trail, act: impl FnOnce(&mut Self) -> R) -> R {
+        std::mem::swap(trail, &mut self.trail);
+        let done = act(self);
+        std::mem::swap(trail, &mut self.trail);
+        done
+    }
+
+    /// Does something with fields that stood in another form: of those only the form's start is known.
+    pub(crate) fn formed<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
+        let was = std::mem::replace(&mut self.is_verbatim, false);
+        let done = act(self);
+        self.is_verbatim = was;
+        done
     }
 
     /// Does something with what was decrypted.
@@ -112,13 +147,27 @@ impl Scene<'_> {
     ) {
         self.note_limits(&matches.limits);
         for hit in matches.hits {
-            self.report(place, hit, self.at, offset, exchange);
+            let within = if self.is_verbatim {
+                hit.extent.start
+            } else {
+                0
+            };
+            let offset = offset + within as u64;
+            // Offsets of what was decrypted count other bytes.
+            let known = match self.protection {
+                Protection::Tls => None,
+                Protection::Clear | Protection::Opaque => self.trail.of(offset),
+            };
+            let origin = Provenance {
+                offset: Some(offset),
+                ..known.unwrap_or_else(|| self.origin())
+            };
+            self.report(place, hit, origin, exchange);
         }
     }
 
     /// Ends a text and reports what was found in it; returns how many of its bytes are no text.
     pub(crate) fn finish(&mut self, carrier: Carrier, place: &Place, exchange: &Exchange) -> u64 {
-        let offset = carrier.offset;
         let Searched {
             sightings,
             opaque,
@@ -126,7 +175,7 @@ impl Scene<'_> {
         } = carrier.finish(self.detector);
         self.note_limits(&limits);
         for sighting in sightings {
-            self.report(place, sighting.hit, sighting.at, offset, exchange);
+            self.report(place, sighting.hit, sighting.origin, exchange);
         }
         opaque
     }
@@ -137,7 +186,7 @@ impl Scene<'_> {
         }
     }
 
-    fn report(&mut self, place: &Place, hit: Hit, at: u64, offset: u64, exchange: &Exchange) {
+    fn report(&mut self, place: &Place, hit: Hit, origin: Provenance, exchange: &Exchange) {
         let mut chain = place.chain.clone();
         chain.extend(hit.chain);
         self.record.has_finding = true;
@@ -153,9 +202,10 @@ impl Scene<'_> {
             host: host.cloned(),
             server: self.record.server.to_string(),
             protection: self.protection,
-            at: seconds(at),
+            at: seconds(origin.at),
             request: exchange.request.clone(),
-            offset,
+            offset: origin.offset.unwrap_or_default(),
+            packet: Some(origin.packet).filter(|packet| *packet > 0),
             trace: hit.trace,
         };
         let is_decoy = self.detector.is_decoy(hit.datum);

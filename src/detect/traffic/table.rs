@@ -9,6 +9,7 @@ use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::{Names, host_name};
 use crate::detect::traffic::record::FlowRecord;
 use crate::detect::traffic::scene::Scene;
+use crate::detect::traffic::trail::Trail;
 use crate::detect::traffic::udp::{Quic, handle_datagram};
 use crate::evidence::flow::{FlowProtocol, HostFrom, Protection};
 use crate::wire::net::fragment::{Datagram, Fragment, Fragments};
@@ -41,6 +42,8 @@ pub(crate) struct FlowTable {
     /// Those followed, and when each was last heard of when it was queued.
     followed: VecDeque<(usize, u64)>,
     waiting_bytes: usize,
+    /// The number of the packet that is handled, from 1.
+    packet: u64,
     /// Those whose QUIC handshake is read, or was.
     quics: VecDeque<usize>,
     fragments: Fragments,
@@ -77,6 +80,7 @@ impl FlowTable {
         detector: &Detector,
         options: &Options,
     ) {
+        self.packet += 1;
         let ip = match ip_packet(frame.link, frame.data) {
             Ok(ip) => ip,
             Err(NotIp::OtherProtocol) => return,
@@ -194,6 +198,7 @@ impl FlowTable {
     pub(crate) fn finish(&mut self, detector: &Detector, options: &Options) {
         let mut ready = Vec::new();
         self.fragments.finish(&mut |datagram| ready.push(datagram));
+        self.packet = 0;
         for datagram in ready {
             let frame = Frame {
                 at: datagram.at,
@@ -239,6 +244,7 @@ impl FlowTable {
             keys,
             ledger,
             waiting_bytes,
+            packet: packet_number,
             ..
         } = self;
         let Some(slot) = slots.get_mut(index) else {
@@ -265,6 +271,10 @@ impl FlowTable {
             record,
             keys,
             at,
+            packet: *packet_number,
+            offset: None,
+            is_verbatim: true,
+            trail: Trail::default(),
             is_from_client,
             protection: Protection::Clear,
         };
@@ -414,6 +424,10 @@ impl FlowTable {
             record,
             keys,
             at,
+            packet: 0,
+            offset: None,
+            is_verbatim: true,
+            trail: Trail::default(),
             is_from_client: true,
             protection: Protection::Clear,
         });

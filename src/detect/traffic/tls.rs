@@ -129,13 +129,10 @@ pub(crate) fn handle_client_hello(hello: &ClientHello, carriage: Carriage, scene
         };
         scene.record.set_host(&name, from);
     }
-    scene.search(
-        &Place::server_name(),
-        Shape::Free,
-        name.as_bytes(),
-        hello.offset,
-        &Exchange::default(),
-    );
+    let (place, nothing) = (Place::server_name(), Exchange::default());
+    scene.formed(|scene| {
+        scene.search(&place, Shape::Free, name.as_bytes(), hello.offset, &nothing);
+    });
 }
 
 /// Notes what a server answers.
@@ -175,13 +172,10 @@ fn handle_certificate(body: &[u8], is_13: bool, offset: u64, scene: &mut Scene<'
         return;
     }
     for name in names(certificate, true) {
-        scene.search(
-            &Place::client_certificate(),
-            Shape::Free,
-            name.as_bytes(),
-            offset,
-            &Exchange::default(),
-        );
+        let (place, nothing) = (Place::client_certificate(), Exchange::default());
+        scene.formed(|scene| {
+            scene.search(&place, Shape::Free, name.as_bytes(), offset, &nothing);
+        });
     }
 }
 

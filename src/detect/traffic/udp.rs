@@ -91,6 +91,7 @@ pub(crate) fn handle_datagram(
     }
     let nothing = Exchange::default();
     let mut body = Body::unknown(Place::udp_payload(), offset);
+    scene.offset = Some(offset);
     body.handle_bytes(payload, &nothing, scene);
     let opaque = body.finish_uncounted(&nothing, scene);
     if !is_known_form(payload, ports) {

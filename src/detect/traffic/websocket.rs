@@ -110,10 +110,13 @@ impl Messages {
                     self.is_final = *is_final;
                 }
             },
-            WebSocketEvent::Bytes(bytes) => match &mut self.control {
-                Some((control, _)) => control.handle_bytes(bytes, &self.exchange, scene),
-                None => self.content(bytes, scene),
-            },
+            WebSocketEvent::Bytes(bytes) => {
+                scene.offset = None;
+                match &mut self.control {
+                    Some((control, _)) => control.handle_bytes(bytes, &self.exchange, scene),
+                    None => self.content(bytes, scene),
+                }
+            }
             WebSocketEvent::Hole => {
                 if let Some(message) = &mut self.message {
                     self.is_broken |= message.is_compressed;
@@ -130,6 +133,7 @@ impl Messages {
             WebSocketEvent::Loose { offset, bytes } => {
                 let new = || Body::unknown(Place::tcp_payload(), *offset);
                 let loose = self.loose.get_or_insert_with(new);
+                scene.offset = Some(*offset);
                 loose.handle_bytes(bytes, &self.exchange, scene);
             }
         }

@@ -29,6 +29,8 @@ pub struct Segment<'a> {
     pub payload_len: u32,
     /// When, in nanoseconds since the Unix epoch.
     pub at: u64,
+    /// The number of its packet in the capture, from 1; 0 if it is not known.
+    pub packet: u64,
 }
 
 /// The stream's next bytes, or their absence. Offsets count from the stream's first byte.
@@ -40,6 +42,8 @@ pub enum Piece<'a> {
         offset: u64,
         /// When they were captured.
         at: u64,
+        /// In which packet of the capture.
+        packet: u64,
         /// The bytes, never empty.
         bytes: &'a [u8],
     },
@@ -74,6 +78,7 @@ pub struct Assembler {
 #[derive(Clone, Debug)]
 struct Waiting {
     at: u64,
+    packet: u64,
     bytes: Vec<u8>,
 }
 
@@ -113,7 +118,7 @@ impl Assembler {
         if offset <= self.next {
             let known = usize::try_from(self.next - offset).unwrap_or(usize::MAX);
             let new = segment.payload.get(known..).unwrap_or_default();
-            self.hand_out(segment.at, new, sink);
+            self.hand_out(segment.at, segment.packet, new, sink);
             self.hand_out_waiting(sink);
         } else {
             self.keep(offset, segment);
@@ -183,13 +188,18 @@ impl Assembler {
         }
     }
 
-    fn hand_out(&mut self, at: u64, bytes: &[u8], sink: &mut dyn FnMut(Piece<'_>)) {
+    fn hand_out(&mut self, at: u64, packet: u64, bytes: &[u8], sink: &mut dyn FnMut(Piece<'_>)) {
         if bytes.is_empty() {
             return;
         }
         let offset = self.next;
         self.next += bytes.len() as u64;
-        sink(Piece::Bytes { offset, at, bytes });
+        sink(Piece::Bytes {
+            offset,
+            at,
+            packet,
+            bytes,
+        });
     }
 
     fn hand_out_waiting(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
@@ -201,7 +211,7 @@ impl Assembler {
             self.waiting_bytes -= piece.bytes.len() + OVERHEAD_BYTES;
             let known = usize::try_from(self.next - offset).unwrap_or(usize::MAX);
             let new = piece.bytes.get(known..).unwrap_or_default();
-            self.hand_out(piece.at, new, sink);
+            self.hand_out(piece.at, piece.packet, new, sink);
         }
     }
 
@@ -225,6 +235,7 @@ impl Assembler {
             {
                 let piece = Waiting {
                     at: segment.at,
+                    packet: segment.packet,
                     bytes: bytes.to_vec(),
                 };
                 self.waiting_bytes += bytes.len() + OVERHEAD_BYTES;
@@ -534,7 +545,7 @@ mod tests {
         ) {
             let mut assembler = Assembler::new();
             for (sequence, syn, fin, payload, payload_len) in &segments {
-                let segment = Segment { sequence: *sequence, syn: *syn, fin: *fin, payload, payload_len: *payload_len, at: 0 };
+                let segment = Segment { sequence: *sequence, syn: *syn, fin: *fin, payload, payload_len: *payload_len, at: 0, packet: 0 };
                 assembler.handle_segment(&segment, &mut |_| ());
                 assembler.handle_acknowledgment(*payload_len);
             }

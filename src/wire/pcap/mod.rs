@@ -1,5 +1,6 @@
 //! Capture files: pcap and pcapng in, pcapng out, as streams.
 
+pub mod annotate;
 pub mod convert;
 pub mod link_type;
 mod pcapdroid;

@@ -61,6 +61,44 @@ pub enum Record<'a> {
     },
 }
 
+/// What a capture is made of, as it is in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// The header of a pcap.
+    Header {
+        /// What its packets start with.
+        link: LinkType,
+        /// The most that was captured of each.
+        snapshot_len: u32,
+        /// Its clock counts nanoseconds, not microseconds.
+        nanoseconds: bool,
+    },
+    /// A packet of a pcap.
+    Packet {
+        /// Since the Unix epoch, in units of the file's clock.
+        ticks: u64,
+        /// As the file says it.
+        original_len: u32,
+        /// What was captured, a trailer of PCAPdroid included.
+        data: &'a [u8],
+    },
+    /// A block of a pcapng.
+    Block {
+        /// All of it.
+        bytes: &'a [u8],
+        /// It is one that [`Record::Frame`] is told of.
+        is_packet: bool,
+    },
+    /// A part of a block that is too large to be read.
+    Part(&'a [u8]),
+}
+
+/// Where records go, and what they were made of.
+struct Sinks<'s> {
+    records: &'s mut dyn FnMut(Record<'_>),
+    raw: &'s mut dyn FnMut(Raw<'_>),
+}
+
 /// A capture being read.
 #[derive(Debug)]
 pub struct CaptureReader {
@@ -107,10 +145,21 @@ impl CaptureReader {
 
     /// Takes the next bytes and hands everything that is complete to `sink`.
     pub fn handle_records(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Record<'_>)) {
+        let raw = &mut |_: Raw<'_>| {};
+        self.handle(bytes, &mut Sinks { records: sink, raw });
+    }
+
+    /// Takes the next bytes and hands everything that is complete to `sink` as it is in the file.
+    pub fn handle_raw(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Raw<'_>)) {
+        let records = &mut |_: Record<'_>| {};
+        self.handle(bytes, &mut Sinks { records, raw: sink });
+    }
+
+    fn handle(&mut self, bytes: &[u8], sink: &mut Sinks<'_>) {
         let mut rest = bytes;
         while !rest.is_empty() && !matches!(self.format, Format::Damaged) {
             let len = if self.skip > 0 {
-                self.step_over(rest)
+                self.step_over(rest, sink)
             } else if self.carry.is_empty() {
                 match self.step(rest, sink) {
                     Step::Taken(len) => len,
@@ -158,14 +207,15 @@ impl CaptureReader {
         &self.problems
     }
 
-    fn step_over(&mut self, bytes: &[u8]) -> usize {
+    fn step_over(&mut self, bytes: &[u8], sink: &mut Sinks<'_>) -> usize {
         let len = usize::try_from(self.skip).map_or(bytes.len(), |skip| skip.min(bytes.len()));
+        (sink.raw)(Raw::Part(bytes.get(..len).unwrap_or_default()));
         self.skip -= len as u64;
         self.offset += len as u64;
         len
     }
 
-    fn complete_carry(&mut self, rest: &[u8], sink: &mut dyn FnMut(Record<'_>)) -> usize {
+    fn complete_carry(&mut self, rest: &[u8], sink: &mut Sinks<'_>) -> usize {
         let missing = self.wanted.saturating_sub(self.carry.len());
         let (more, _) = rest.split_at(missing.min(rest.len()));
         self.carry.extend_from_slice(more);
@@ -184,9 +234,9 @@ impl CaptureReader {
 
     /// Reads one record from the front of `bytes`. `Taken` is never zero, and never more than
     /// there is; `Wanted` is always more than there is and at most [`MAX_RECORD_BYTES`] and a bit.
-    fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Record<'_>)) -> Step {
+    fn step(&mut self, bytes: &[u8], sink: &mut Sinks<'_>) -> Step {
         let step = match &self.format {
-            Format::Unknown => self.start(bytes),
+            Format::Unknown => self.start(bytes, sink),
             Format::Classic(classic) => match classic.record(bytes, self.offset, sink) {
                 Ok(step) => step,
                 Err(problem) => self.damaged(problem, bytes.len()),
@@ -200,27 +250,33 @@ impl CaptureReader {
         step
     }
 
-    fn start(&mut self, bytes: &[u8]) -> Step {
+    fn start(&mut self, bytes: &[u8], sink: &mut Sinks<'_>) -> Step {
         let Ok(magic) = Reader::new(bytes).u32_be() else {
             return Step::Wanted(4);
         };
         if magic == SECTION_HEADER {
             self.format = Format::Sections(Section::default());
-            return self.block(bytes, &mut |_| {});
+            return self.block(bytes, sink);
         }
         if bytes.len() < CLASSIC_HEADER_BYTES && Classic::knows(magic) {
             return Step::Wanted(CLASSIC_HEADER_BYTES);
         }
         match parse_pcap_header(bytes) {
             Ok((_, header)) if Classic::knows(magic) => {
-                self.format = Format::Classic(Classic::new(&header));
+                let classic = Classic::new(&header);
+                (sink.raw)(Raw::Header {
+                    link: classic.link,
+                    snapshot_len: header.snaplen,
+                    nanoseconds: classic.nanoseconds,
+                });
+                self.format = Format::Classic(classic);
                 Step::Taken(CLASSIC_HEADER_BYTES)
             }
             _ => self.damaged(CaptureProblem::NotACapture, bytes.len()),
         }
     }
 
-    fn block(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Record<'_>)) -> Step {
+    fn block(&mut self, bytes: &[u8], sink: &mut Sinks<'_>) -> Step {
         let Format::Sections(section) = &mut self.format else {
             return Step::Taken(bytes.len());
         };
@@ -234,22 +290,32 @@ impl CaptureReader {
         };
         let len = match usize::try_from(claimed) {
             Ok(len) if len <= MAX_RECORD_BYTES => len,
-            _ => return self.oversized(claimed, bytes.len()),
+            _ => return self.oversized(claimed, bytes, sink),
         };
         let Some(block) = bytes.get(..len) else {
             return Step::Wanted(len);
         };
-        match section.read_block(block, self.offset, sink) {
+        let mut is_packet = false;
+        let read = section.read_block(block, self.offset, &mut |record| {
+            is_packet |= matches!(record, Record::Frame(_));
+            (sink.records)(record);
+        });
+        (sink.raw)(Raw::Block {
+            bytes: block,
+            is_packet,
+        });
+        match read {
             Ok(dropped) => self.dropped = self.dropped.saturating_add(dropped),
             Err(problem) => self.report(problem),
         }
         Step::Taken(len)
     }
 
-    fn oversized(&mut self, claimed: u64, len: usize) -> Step {
-        let offset = self.offset;
+    fn oversized(&mut self, claimed: u64, bytes: &[u8], sink: &mut Sinks<'_>) -> Step {
+        let (offset, len) = (self.offset, bytes.len());
         self.report(CaptureProblem::Oversized { offset, claimed });
         let taken = usize::try_from(claimed).map_or(len, |claimed| claimed.min(len));
+        (sink.raw)(Raw::Part(bytes.get(..taken).unwrap_or_default()));
         self.skip = claimed - taken as u64;
         Step::Taken(taken)
     }
@@ -315,7 +381,7 @@ impl Classic {
         &self,
         bytes: &[u8],
         offset: u64,
-        sink: &mut dyn FnMut(Record<'_>),
+        sink: &mut Sinks<'_>,
     ) -> Result<Step, CaptureProblem> {
         let mut reader = Reader::new(bytes);
         let mut word = || {
@@ -339,6 +405,12 @@ impl Classic {
             return Ok(Step::Wanted(CLASSIC_RECORD_BYTES + len));
         };
         let unit = if self.nanoseconds { 1 } else { 1000 };
+        let per_second = 1_000_000_000 / unit;
+        (sink.raw)(Raw::Packet {
+            ticks: u64::from(seconds) * per_second + u64::from(fraction),
+            original_len,
+            data,
+        });
         hand_out(
             Frame {
                 at: u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit,
@@ -347,7 +419,7 @@ impl Classic {
                 data,
                 uid: None,
             },
-            sink,
+            sink.records,
         );
         Ok(Step::Taken(CLASSIC_RECORD_BYTES + len))
     }

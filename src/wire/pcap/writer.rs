@@ -42,23 +42,48 @@ impl PcapngWriter {
         writer
     }
 
+    /// Goes on with a section whose start was written before.
+    pub(super) const fn bare() -> Self {
+        Self {
+            out: Vec::new(),
+            interfaces: 0,
+        }
+    }
+
     /// Describes the next interface and returns its number.
     pub fn interface(&mut self, link: LinkType, name: Option<&str>) -> u32 {
+        self.describe(link, 0, name, 9)
+    }
+
+    /// Describes the next interface: the most that is captured of a packet (0 for all of it), and the
+    /// digits of its clock behind the seconds.
+    pub(super) fn interface_of(&mut self, link: LinkType, snapshot_len: u32, digits: u8) -> u32 {
+        self.describe(link, snapshot_len, None, digits)
+    }
+
+    fn describe(
+        &mut self,
+        link: LinkType,
+        snapshot_len: u32,
+        name: Option<&str>,
+        digits: u8,
+    ) -> u32 {
         let mut body = Vec::new();
         body.extend(link.0.to_le_bytes());
         body.extend(0_u16.to_le_bytes());
-        body.extend(0_u32.to_le_bytes());
+        body.extend(snapshot_len.to_le_bytes());
         if let Some(name) = name {
             option(&mut body, OPTION_INTERFACE_NAME, name.as_bytes());
         }
-        option(&mut body, OPTION_RESOLUTION, &[9]);
+        option(&mut body, OPTION_RESOLUTION, &[digits]);
         end_of_options(&mut body);
         self.block(INTERFACE_DESCRIPTION, &body);
         self.interfaces += 1;
         self.interfaces - 1
     }
 
-    /// One packet, captured at `at` nanoseconds since the Unix epoch.
+    /// One packet, captured at `at` since the Unix epoch in units of the interface's clock, which are
+    /// nanoseconds unless it was said otherwise.
     pub fn packet(
         &mut self,
         interface: u32,
