@@ -1,6 +1,7 @@
 //! The result of an analysis, schema `phonehome/analysis/1`.
 
 use crate::detect::finding::Finding;
+use crate::detect::recording::RecordedExchange;
 use crate::evidence::coverage::Coverage;
 use crate::evidence::flow::Flow;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ pub struct Analysis {
     pub decoys_found: Vec<Finding>,
     /// How much was seen.
     pub coverage: Coverage,
+    /// What HTTP said, if that was to be kept. Not part of the contract: it holds planted values.
+    #[serde(skip)]
+    pub exchanges: Vec<RecordedExchange>,
 }
 
 /// What an analysis comes to.
@@ -81,6 +85,7 @@ impl Default for Analysis {
             findings: Vec::new(),
             decoys_found: Vec::new(),
             coverage: Coverage::default(),
+            exchanges: Vec::new(),
         }
     }
 }
@@ -94,6 +99,13 @@ impl Analysis {
     pub fn append(&mut self, other: Self) {
         let taken = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
         let renumbered = |flow: u32| flow.saturating_add(taken);
+        let kept = u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX);
+        let exchanges = other.exchanges.into_iter();
+        self.exchanges
+            .extend(exchanges.map(|exchange| RecordedExchange {
+                flow: exchange.flow.map(renumbered),
+                ..exchange
+            }));
         self.inputs
             .extend(other.inputs.into_iter().map(|input| Input {
                 first_flow: renumbered(input.first_flow),
@@ -109,6 +121,7 @@ impl Analysis {
         ] {
             own.extend(others.into_iter().map(|finding| Finding {
                 flow: renumbered(finding.flow),
+                exchange: finding.exchange.map(|it| it.saturating_add(kept)),
                 ..finding
             }));
             // Stable, so that what one input says of one moment stays in its order.

@@ -5,6 +5,7 @@ use crate::detect::analysis::{Analysis, Input};
 use crate::detect::detector::Detector;
 use crate::detect::finding::Finding;
 use crate::detect::options::{Marks, Options, SocketOwner};
+use crate::detect::recording::{RecordedExchange, Recorder};
 use crate::detect::traffic::apps::Apps;
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::record::{FlowRecord, seconds};
@@ -66,6 +67,9 @@ impl Outcome {
             ids.insert(flow.id, id);
             flow.id = id;
         }
+        for exchange in &mut analysis.exchanges {
+            exchange.flow = exchange.flow.and_then(|flow| ids.get(&flow).copied());
+        }
         for findings in [&mut analysis.findings, &mut analysis.decoys_found] {
             findings.retain(|it| it.at >= from && it.at <= to && ids.contains_key(&it.flow));
             for finding in findings {
@@ -86,11 +90,14 @@ impl<'d> Analyzer<'d> {
     #[must_use]
     pub fn new(detector: &'d Detector, mut options: Options) -> Self {
         let keys = std::mem::take(&mut options.keys);
+        let mut table = FlowTable::with_keys(keys);
+        let record_bytes = options.record_bytes;
+        table.ledger.recorder = (record_bytes > 0).then(|| Recorder::new(record_bytes));
         Self {
             detector,
             options,
             reader: CaptureReader::new(),
-            table: FlowTable::with_keys(keys),
+            table,
             digest: Sha256::new(),
             bytes: 0,
             packets: 0,
@@ -165,6 +172,7 @@ impl<'d> Analyzer<'d> {
                 findings: in_order(ledger.findings, &ids),
                 decoys_found: in_order(ledger.decoys_found, &ids),
                 coverage,
+                exchanges: exchanges(ledger.recorder, &ids),
             },
             gaps,
             marks: ledger
@@ -240,6 +248,18 @@ pub(super) fn coverage(ledger: &Ledger, flows: &[Flow]) -> Coverage {
         )
         .collect();
     coverage
+}
+
+/// What was kept for an archive, with the flows' final numbers.
+pub(super) fn exchanges(
+    recorder: Option<Recorder>,
+    ids: &BTreeMap<u32, u32>,
+) -> Vec<RecordedExchange> {
+    let mut exchanges = recorder.map(|it| it.exchanges).unwrap_or_default();
+    for exchange in &mut exchanges {
+        exchange.flow = exchange.flow.and_then(|flow| ids.get(&flow).copied());
+    }
+    exchanges
 }
 
 /// What a problem of the file means for what was seen.
@@ -569,6 +589,7 @@ mod tests {
             offset: 39,
             // The sixth packet, of the first 40 bytes of the request.
             packet: Some(6),
+            exchange: None,
             trace: None,
         };
         assert_eq!(outcome.analysis.findings, [expected]);

@@ -12,7 +12,7 @@
 //!    multipart body's part;
 //! 3. what was undone, layer by layer: `percent` (in a form with `+` for a space), `json` (its
 //!    escapes and those like them), `html`, `quoted-printable`; `base64`, `base64url`, `base32`,
-//!    `base58`, `base85`, `z85`, `ascii85`, `hex`, `hex-list` (with separators); `gunzip`, `zlib`,
+//!    `base58`, `base85`, `z85`, `ascii85`, `hex`, `hex-list` (with separators); `gzip`, `zlib`,
 //!    `deflate`, `brotli`, `zstd`, `lz4` (of a body's own coding as of what lies in it);
 //!    `protobuf.3.1`, `grpc`, `cbor.imei`, `msgpack.imei`, `plist`;
 //!    `utf-16le`, `utf-16be`; `reversed`, `rot13`, `xor[5a]`; `split` for a value in two fields;
@@ -112,6 +112,11 @@ pub struct Finding {
     /// The number of the packet of the file that the byte came in, from 1. Not part of the contract.
     #[serde(skip)]
     pub packet: Option<u64>,
+    /// The number of its exchange among [`Analysis::exchanges`]. Not part of the contract.
+    ///
+    /// [`Analysis::exchanges`]: crate::detect::analysis::Analysis::exchanges
+    #[serde(skip)]
+    pub exchange: Option<u32>,
     /// How it was seen, if the detector explains. Not part of the contract.
     #[serde(skip)]
     pub trace: Option<Box<Trace>>,

@@ -2,8 +2,9 @@
 //! out. Flow N is entry N. It keeps one entry at a time, and opens no files.
 
 use crate::detect::analysis::{Analysis, Input};
-use crate::detect::analyzer::{coverage, in_order};
+use crate::detect::analyzer::{coverage, exchanges, in_order};
 use crate::detect::detector::Detector;
+use crate::detect::recording::Recorder;
 use crate::detect::traffic::har::{read_entry, unread_entry};
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::Names;
@@ -46,6 +47,13 @@ impl<'d> HarAnalyzer<'d> {
             digest: Sha256::new(),
             bytes: 0,
         }
+    }
+
+    /// The same, and so many bytes of what HTTP said are kept; 0 for none.
+    #[must_use]
+    pub fn recording(mut self, bytes: usize) -> Self {
+        self.ledger.recorder = (bytes > 0).then(|| Recorder::new(bytes));
+        self
     }
 
     /// Whether a file that starts so may be an archive: JSON that begins with an object.
@@ -144,6 +152,7 @@ impl<'d> HarAnalyzer<'d> {
             findings: in_order(self.ledger.findings, &ids),
             decoys_found: in_order(self.ledger.decoys_found, &ids),
             coverage,
+            exchanges: exchanges(self.ledger.recorder, &ids),
         };
         (
             analysis,

@@ -18,6 +18,7 @@ pub mod layer;
 mod obfuscation;
 pub mod options;
 mod pattern;
+pub mod recording;
 pub mod search_record;
 mod short;
 mod spelling;

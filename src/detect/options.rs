@@ -20,6 +20,8 @@ pub struct Options {
     /// The handset's own addresses, if known: what they send goes out, and what goes from loopback
     /// to loopback stays inside. Without them the side that opened a flow is taken for the handset.
     pub handset_addresses: Vec<IpAddr>,
+    /// So many bytes of what HTTP said are kept for an archive; 0 for none.
+    pub record_bytes: usize,
     /// Keys of TLS connections, beside those that the capture itself holds.
     pub keys: KeyLog,
 }

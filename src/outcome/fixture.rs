@@ -135,6 +135,7 @@ pub(crate) fn observed(state: ToggleState) -> Observed {
             flows: Vec::new(),
             findings: Vec::new(),
             decoys_found: Vec::new(),
+            exchanges: Vec::new(),
             coverage: Coverage {
                 packets: 40,
                 bytes: 4_000,
@@ -216,6 +217,7 @@ pub(crate) fn finding(datum: &str, flow: &Flow) -> Finding {
         request: None,
         offset: 0,
         packet: None,
+        exchange: None,
         trace: None,
     }
 }

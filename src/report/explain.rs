@@ -96,7 +96,7 @@ fn moment_of(finding: &Finding, packet: Option<u64>) -> String {
 }
 
 /// Words for what HTTP itself says that a body is coded as; see [`crate::detect::finding`].
-const CODINGS: [&str; 5] = ["gunzip", "zlib", "deflate", "brotli", "zstd"];
+const CODINGS: [&str; 5] = ["gzip", "zlib", "deflate", "brotli", "zstd"];
 
 /// A sentence for each word of the chain.
 fn steps(finding: &Finding) -> Vec<String> {

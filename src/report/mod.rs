@@ -10,6 +10,7 @@ pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod handsets;
+pub mod har;
 pub mod human;
 pub mod json;
 pub mod junit;

@@ -108,7 +108,7 @@ pub(crate) fn analyze_turns(turns: &[Say<'_>]) -> Outcome {
     analyze(&pcap(101, &connection(turns)))
 }
 
-/// `imei-1 http.body gunzip` for each finding, sorted.
+/// `imei-1 http.body gzip` for each finding, sorted.
 pub(crate) fn lines(outcome: &Outcome) -> Vec<String> {
     let findings = &outcome.analysis.findings;
     let mut lines: Vec<String> = findings

@@ -39,8 +39,8 @@ const HTTP2_FINDINGS: [&str; 9] = [
     "imei-1 http.query imei",
     "imei-1 http.query imei",
     "phone-1 http.body",
-    "phone-1 http.body grpc gunzip",
-    "phone-1 http.body gunzip json:n",
+    "phone-1 http.body grpc gzip",
+    "phone-1 http.body gzip json:n",
     "phone-1 http.cookie tel",
 ];
 
@@ -86,7 +86,7 @@ fn http2_amid_a_connection_is_read_as_far_as_it_is_known() {
         .unwrap()
         + 1;
     let outcome = analyze_recorded(&turns[second..]);
-    assert!(lines(&outcome).contains(&"phone-1 http.body gunzip json:n".to_owned()));
+    assert!(lines(&outcome).contains(&"phone-1 http.body gzip json:n".to_owned()));
 }
 
 #[test]

@@ -45,4 +45,6 @@ pub(crate) enum Format {
     Junit,
     /// For tools that gather findings (SARIF 2.1.0)
     Sarif,
+    /// What HTTP said, planted values included, with findings as `_phonehome` (HAR 1.2)
+    Har,
 }

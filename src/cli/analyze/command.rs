@@ -1,7 +1,7 @@
 //! `phonehome analyze`: checks what can be checked before reading, analyses, reports.
 
 use crate::base::text::printable;
-use crate::cli::analyze::args::Analyze;
+use crate::cli::analyze::args::{Analyze, Format};
 use crate::cli::analyze::inputs::{Source, Sources, sources};
 use crate::cli::analyze::present::present;
 use crate::cli::analyze::progress;
@@ -44,6 +44,7 @@ pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit
         keys,
         explains: args.explain.is_some(),
         keeps: args.write_pcapng.is_some(),
+        records: args.format == Format::Har || args.writes.iter().any(|(it, _)| *it == Format::Har),
     };
     let mut analysed = analyse(&sources, &search, &bar, terminal);
     analysed.analysis.coverage.problems.extend(problems);

@@ -12,6 +12,7 @@ use crate::detect::analysis::{Analysis, Conclusion};
 use crate::report::analysis::{Searched, human};
 use crate::report::analysis_junit::analysis_junit;
 use crate::report::explain::explain;
+use crate::report::har::har;
 use crate::report::json::analysis_json;
 use crate::report::sarif::sarif;
 use anyhow::Context as _;
@@ -94,5 +95,6 @@ fn render(
         Format::Json => analysis_json(analysis)?,
         Format::Junit => analysis_junit(analysis, searched)?,
         Format::Sarif => sarif(analysis, env!("CARGO_PKG_VERSION"))?,
+        Format::Har => har(analysis, env!("CARGO_PKG_VERSION"))?,
     })
 }

@@ -11,6 +11,7 @@ use crate::detect::analyzer::{Analyzer, Outcome};
 use crate::detect::detector::Detector;
 use crate::detect::har_analyzer::HarAnalyzer;
 use crate::detect::options::{Marks, Options};
+use crate::detect::recording::RecordedExchange;
 use crate::detect::search_record::SearchRecord;
 use crate::persona::datum::Persona;
 use crate::report::analysis::Searched;
@@ -23,6 +24,9 @@ use std::io::{self, Read, Seek as _};
 
 /// So much is read at once.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+
+/// So much of what HTTP said is kept for an archive, of all inputs.
+const MAX_RECORDED_BYTES: usize = 32 << 20;
 
 /// What the inputs gave.
 #[derive(Debug, Default)]
@@ -46,6 +50,8 @@ pub(crate) struct Search {
     pub(crate) explains: bool,
     /// Sources are to be read again.
     pub(crate) keeps: bool,
+    /// What HTTP said is to be kept for an archive.
+    pub(crate) records: bool,
 }
 
 /// What one input is searched with.
@@ -53,6 +59,8 @@ pub(crate) struct Search {
 struct With<'a> {
     detector: &'a Detector,
     keys: &'a KeyLog,
+    /// So many bytes of what HTTP said are kept.
+    record_bytes: usize,
     /// What the run's own search was told, if it is of a run.
     told: Option<&'a SearchRecord>,
 }
@@ -74,9 +82,13 @@ pub(crate) fn analyse(
             Ok((detector, told)) => {
                 let (persona, detector) = detector;
                 note(&mut all, persona, detector);
+                let held = all.analysis.exchanges.iter();
+                let held = held.map(RecordedExchange::held_bytes).sum();
+                let left = MAX_RECORDED_BYTES.saturating_sub(held);
                 let with = With {
                     detector,
                     keys: &search.keys,
+                    record_bytes: if search.records { left } else { 0 },
                     told: told.as_ref(),
                 };
                 let spooled = search.keeps.then_some((index, &mut all.spooled));
@@ -270,7 +282,8 @@ impl<'d> Reading<'d> {
     fn of(start: &[u8], name: &str, with: With<'d>) -> Self {
         let (input, detector) = (name.to_owned(), with.detector);
         let mut reading = if HarAnalyzer::may_start(start) {
-            Self::Archive(Box::new(HarAnalyzer::new(detector, input)))
+            let analyzer = HarAnalyzer::new(detector, input).recording(with.record_bytes);
+            Self::Archive(Box::new(analyzer))
         } else {
             let options = match with.told {
                 Some(told) => told.options(input),
@@ -279,8 +292,12 @@ impl<'d> Reading<'d> {
                     ..Options::default()
                 },
             };
-            let keys = with.keys.clone();
-            let analyzer = Analyzer::new(detector, Options { keys, ..options });
+            let options = Options {
+                keys: with.keys.clone(),
+                record_bytes: with.record_bytes,
+                ..options
+            };
+            let analyzer = Analyzer::new(detector, options);
             Self::Capture(Box::new(analyzer))
         };
         reading.handle_bytes(start);

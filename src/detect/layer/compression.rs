@@ -43,7 +43,7 @@ impl Compression {
     /// The chain's word.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Gzip => "gunzip",
+            Self::Gzip => "gzip",
             Self::Zlib => "zlib",
             Self::Deflate => "deflate",
             Self::Brotli => "brotli",

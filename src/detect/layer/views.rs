@@ -417,7 +417,7 @@ mod tests {
         let gzip = "1f8b0800000000000003cb48cdc9c95728cf2fca49010085114a0d0b000000";
         let gzip = data_encoding::HEXLOWER.decode(gzip.as_bytes()).unwrap();
         let found = all(&[&b"\x0a\x05"[..], &gzip, b"\x08\x01"].concat());
-        let expected = ("gunzip".to_owned(), b"hello world".to_vec());
+        let expected = ("gzip".to_owned(), b"hello world".to_vec());
         assert!(found.contains(&expected), "{found:?}");
     }
 

@@ -325,6 +325,7 @@ impl Body {
         if bytes.is_empty() {
             return;
         }
+        self.keep(bytes, exchange, scene);
         self.made += bytes.len() as u64;
         let content = match &mut self.content {
             Some(content) => content,
@@ -338,6 +339,20 @@ impl Body {
             Content::Multipart(parts) => parts.handle_bytes(bytes, exchange, scene),
             Content::Grpc(messages) => messages.handle_bytes(bytes, exchange, scene),
         }
+    }
+
+    /// Keeps what a body of HTTP or a message of a WebSocket gave for an archive.
+    fn keep(&self, bytes: &[u8], exchange: &Exchange, scene: &mut Scene<'_>) {
+        if self.description.depth > 0 || exchange.number.is_none() {
+            return;
+        }
+        let is_new = self.made == 0;
+        let word = self.place.chain.first().map(String::as_str);
+        scene.keep(exchange, |recorder, number, moment| match word {
+            Some("http.body") => recorder.body(number, bytes, moment),
+            Some("websocket.message") => recorder.frame(number, bytes, is_new, moment),
+            _ => {}
+        });
     }
 
     fn new_content(&self, start: &[u8]) -> Content {

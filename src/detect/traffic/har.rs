@@ -101,6 +101,10 @@ fn request(entry: &HarEntry, url: &Url<'_>, scene: &mut Scene<'_>) -> Exchange {
 }
 
 fn response(response: &HarResponse, exchange: &Exchange, scene: &mut Scene<'_>) {
+    let status = bytes_of(response.status).and_then(|status| u16::try_from(status).ok());
+    scene.keep(exchange, |recorder, number, moment| {
+        recorder.answer(number, status.unwrap_or_default(), moment);
+    });
     let has_cookies = headers(&response.headers, exchange, scene);
     if !has_cookies {
         pairs(&response.cookies, &Place::cookie(), exchange, scene);
@@ -132,6 +136,9 @@ fn messages(entry: &HarEntry, exchange: &Exchange, scene: &mut Scene<'_>) {
         if let Ok(at @ 1..) = u64::try_from(at.as_nanos()) {
             scene.at = at;
         }
+        scene.keep(exchange, |recorder, number, moment| {
+            recorder.frame(number, &bytes, true, moment);
+        });
         search_long(&bytes, Shape::Free, &Place::message(), exchange, scene);
     }
 }
@@ -153,6 +160,7 @@ fn target(method: &str, url: &Url<'_>, scene: &mut Scene<'_>) -> Exchange {
     }
     let exchange = Exchange {
         request: Some(printable(&shown, MAX_REQUEST_CHARS).into_owned()),
+        number: scene.open_exchange(method.as_bytes(), url.text.as_bytes(), host.as_deref()),
         host,
     };
     let authority = url.authority().as_bytes();
@@ -176,6 +184,9 @@ fn headers(headers: &Bounded<HarPair>, exchange: &Exchange, scene: &mut Scene<'_
         let name = name.as_deref().unwrap_or_default().to_ascii_lowercase();
         let value = value.as_deref().unwrap_or_default();
         scene.count(name.len() + value.len());
+        scene.keep(exchange, |recorder, number, moment| {
+            recorder.field(number, name.as_bytes(), value.as_bytes(), moment);
+        });
         // Pseudo header fields of HTTP/2 are the URL again; and so is the host.
         let is_url = name.starts_with(':')
             || (name == "host" && host_name(value).as_ref() == exchange.host.as_ref());

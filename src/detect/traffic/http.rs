@@ -6,7 +6,7 @@ use crate::detect::field::Shape;
 use crate::detect::traffic::body::{Body, Description};
 use crate::detect::traffic::dialogue::Shared;
 use crate::detect::traffic::place::Place;
-use crate::detect::traffic::request::{self, request};
+use crate::detect::traffic::request::{self, answer, request};
 use crate::detect::traffic::scene::{Exchange, Scene};
 use crate::detect::traffic::upgrade::Upgrade;
 use crate::evidence::flow::Application;
@@ -147,6 +147,7 @@ impl Message {
                 // An interim response is followed by the real one.
                 if !(100..200).contains(&status) || status == 101 {
                     self.exchange = shared.exchanges.pop_front().unwrap_or_default();
+                    answer(&mut self.exchange, status, scene);
                 }
                 if status == 101 {
                     shared.upgrade = Upgrade::of_head(head, &self.exchange);

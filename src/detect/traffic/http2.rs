@@ -6,7 +6,7 @@ use crate::detect::field::Shape;
 use crate::detect::traffic::body::{Body, Description};
 use crate::detect::traffic::dialogue::Shared;
 use crate::detect::traffic::place::Place;
-use crate::detect::traffic::request::{self, request};
+use crate::detect::traffic::request::{self, answer, request};
 use crate::detect::traffic::scene::{Exchange, Scene};
 use crate::wire::net::http2::reader::{Http2Event, Http2Reader, OwnedField};
 use std::collections::BTreeMap;
@@ -149,6 +149,10 @@ impl Streams {
             shared.open_stream(id, stream.exchange.clone());
         } else if let Some(exchange) = shared.streams.get(&id) {
             stream.exchange = exchange.clone();
+        }
+        let status = value(b":status").and_then(|it| str::from_utf8(it).ok()?.parse().ok());
+        if let Some(status) = status {
+            answer(&mut stream.exchange, status, scene);
         }
         for (name, value) in fields {
             const SEARCHED_OR_FIXED: [&[u8]; 4] = [b":method", b":path", b":scheme", b":status"];

@@ -1,6 +1,7 @@
 //! `Ledger`: what an analysis has found and counted so far, over all flows.
 
 use crate::detect::finding::Finding;
+use crate::detect::recording::Recorder;
 use crate::detect::traffic::expansion::Expansion;
 use crate::evidence::coverage::Coverage;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) coverage: Coverage,
     /// What may still be undone of what is compressed.
     pub(crate) expansion: Expansion,
+    /// What is kept for an archive, if one is wanted.
+    pub(crate) recorder: Option<Recorder>,
     /// Payload bytes that were seen, read or not.
     pub(crate) delivered: u64,
     /// What was not looked at, and how often.

@@ -47,6 +47,7 @@ pub(crate) fn request(
     }
     let exchange = Exchange {
         request: Some(printable(&shown, MAX_REQUEST_CHARS).into_owned()),
+        number: scene.open_exchange(method, target, name.as_deref()),
         host: name,
     };
     scene.report_matches(&Place::host(), in_host, offset, &exchange);
@@ -57,6 +58,16 @@ pub(crate) fn request(
     exchange
 }
 
+/// Keeps for an archive that an exchange is answered; of one whose request was not seen the answer.
+pub(crate) fn answer(exchange: &mut Exchange, status: u16, scene: &mut Scene<'_>) {
+    if exchange.number.is_none() {
+        exchange.number = scene.open_exchange(b"", b"", exchange.host.as_deref());
+    }
+    scene.keep(exchange, |recorder, number, moment| {
+        recorder.answer(number, status, moment);
+    });
+}
+
 /// Searches a header field's value.
 pub(crate) fn field(
     name: &[u8],
@@ -65,6 +76,9 @@ pub(crate) fn field(
     exchange: &Exchange,
     scene: &mut Scene<'_>,
 ) {
+    scene.keep(exchange, |recorder, number, moment| {
+        recorder.field(number, name, value, moment);
+    });
     let name = name.to_ascii_lowercase();
     let (place, shape) = match name.as_slice() {
         b"host" | b":authority" => (Place::host(), Shape::Free),

@@ -6,6 +6,7 @@ use crate::detect::field::Shape;
 use crate::detect::finding::{Direction, Finding};
 use crate::detect::layer::budget::Limit;
 use crate::detect::options::Marks;
+use crate::detect::recording::{Moment, Recorder};
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::names::Names;
 use crate::detect::traffic::place::Place;
@@ -48,6 +49,8 @@ pub(crate) struct Exchange {
     pub(crate) request: Option<String>,
     /// The host that it was addressed to.
     pub(crate) host: Option<String>,
+    /// Its number in what is kept for an archive.
+    pub(crate) number: Option<u32>,
 }
 
 impl Scene<'_> {
@@ -66,6 +69,33 @@ impl Scene<'_> {
             at: self.at,
             packet: self.packet,
             offset: self.offset,
+        }
+    }
+
+    /// Begins an exchange that is kept for an archive, if one is wanted; its number.
+    pub(crate) fn open_exchange(
+        &mut self,
+        method: &[u8],
+        target: &[u8],
+        host: Option<&str>,
+    ) -> Option<u32> {
+        let (flow, at) = (self.record.index, self.at);
+        let recorder = self.ledger.recorder.as_mut()?;
+        recorder.open(flow, at, self.protection, method, target, host)
+    }
+
+    /// Keeps something of an exchange for an archive, if one is wanted.
+    pub(crate) fn keep(
+        &mut self,
+        exchange: &Exchange,
+        act: impl FnOnce(&mut Recorder, u32, Moment),
+    ) {
+        let moment = Moment {
+            at: self.at,
+            is_from_client: self.is_from_client,
+        };
+        if let (Some(recorder), Some(number)) = (&mut self.ledger.recorder, exchange.number) {
+            act(recorder, number, moment);
         }
     }
 
@@ -206,6 +236,7 @@ impl Scene<'_> {
             request: exchange.request.clone(),
             offset: origin.offset.unwrap_or_default(),
             packet: Some(origin.packet).filter(|packet| *packet > 0),
+            exchange: exchange.number,
             trace: hit.trace,
         };
         let is_decoy = self.detector.is_decoy(hit.datum);

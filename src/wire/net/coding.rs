@@ -60,7 +60,7 @@ impl Coding {
     #[must_use]
     pub fn word(self, start: &[u8]) -> &'static str {
         match self {
-            Self::Gzip => "gunzip",
+            Self::Gzip => "gzip",
             Self::Deflate if has_frame(start) == Some(false) => "deflate",
             Self::Deflate => "zlib",
             Self::Brotli => "brotli",
@@ -152,7 +152,7 @@ impl Decoder {
     fn run(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&[u8]) -> bool) -> Progress {
         let out = &mut self.out;
         match &mut self.kind {
-            Kind::Gzip(frame, state) => gunzip(frame, state, out, bytes, sink),
+            Kind::Gzip(frame, state) => gzip(frame, state, out, bytes, sink),
             Kind::Deflate(first) => {
                 let start = first.iter().chain(bytes).take(2).copied();
                 let start: Vec<u8> = start.collect();
@@ -232,7 +232,7 @@ impl fmt::Debug for Kind {
     }
 }
 
-fn gunzip(
+fn gzip(
     frame: &mut GzipFrame,
     state: &mut Decompress,
     out: &mut [u8],
@@ -440,7 +440,7 @@ mod tests {
 
     type Encode = fn(&[u8]) -> Vec<u8>;
     const ENCODERS: [(Coding, &str, Encode); 5] = [
-        (Coding::Gzip, "gunzip", gzip),
+        (Coding::Gzip, "gzip", gzip),
         (Coding::Deflate, "zlib", zlib),
         (Coding::Deflate, "deflate", deflate),
         (Coding::Brotli, "brotli", brotli),
