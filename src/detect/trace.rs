@@ -1,7 +1,6 @@
 //! `Trace`: how one datum was seen in a field, layer by layer, for whoever wants to follow it. It holds
 //! lengths and covered neighbours, never a value.
 
-use crate::base::text::printable;
 use crate::detect::detector::Detector;
 use core::ops::Range;
 
@@ -60,10 +59,7 @@ pub(crate) fn context(
     extents.sort_by_key(|(it, _)| (it.start, core::cmp::Reverse(it.end)));
     let mut text = String::new();
     let mut next = from;
-    let plain = |part: Range<usize>| {
-        let part = bytes.get(part).unwrap_or_default();
-        printable(&String::from_utf8_lossy(part), 200).into_owned()
-    };
+    let plain = |part: Range<usize>| structure(bytes.get(part).unwrap_or_default());
     for (extent, datum) in extents {
         if extent.start >= to || extent.end <= next {
             continue;
@@ -84,6 +80,20 @@ pub(crate) fn context(
     let front = if from > 0 { "…" } else { "" };
     let back = if to < bytes.len() { "…" } else { "" };
     format!("{front}{text}{back}")
+}
+
+/// What separates values, as it is; everything else is covered, since it may be a value in a form that
+/// nobody knows.
+fn structure(bytes: &[u8]) -> String {
+    const SEPARATORS: &[u8] = b" \"&,/:;<=>?[]{}";
+    let mut text = String::new();
+    for byte in bytes {
+        match SEPARATORS.contains(byte) {
+            true => text.push(char::from(*byte)),
+            false => text.push('·'),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -131,7 +141,7 @@ mod tests {
         assert!(undone.after <= 21, "{undone:?}");
         assert_eq!(trace.range.len(), "+447700900123".len());
         assert!(
-            trace.context.contains(r#""p":"<contact-1.phone>"#),
+            trace.context.contains(r#""·":"<contact-1.phone>"#),
             "{}",
             trace.context
         );
@@ -144,7 +154,7 @@ mod tests {
             assert!(!trace.context.contains("4901542"), "{}", trace.context);
             assert!(!trace.context.contains("7700"), "{}", trace.context);
         }
-        assert_eq!(found[1].1.context, "a=<imei-1>&b=<contact-1.phone>&c=xyz");
+        assert_eq!(found[1].1.context, "·=<imei-1>&·=<contact-1.phone>&·=···");
         assert_eq!(found[0].1.form, 0);
     }
 
@@ -155,6 +165,6 @@ mod tests {
             panic!("one hit");
         };
         assert_eq!((trace.form, trace.undone.len()), (2, 0));
-        assert_eq!(trace.context, "/dev/<imei-1>/activating");
+        assert_eq!(trace.context, "/···/<imei-1>/··········");
     }
 }
