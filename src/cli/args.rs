@@ -193,6 +193,10 @@ pub(crate) struct Virtual {
     /// The code to show [default: six digits, drawn from the seed]
     #[arg(long, value_name = "CODE", requires = "pairing")]
     pub(crate) pairing_code: Option<String>,
+    /// Open an emulator's console there, for `adb emu`: adb takes a handset at an odd port from 5555
+    /// to 5585 for an emulator, and its console to be at the port below
+    #[arg(long, value_name = "ADDR", conflicts_with = "usb")]
+    pub(crate) console: Option<SocketAddr>,
     /// The handset's serial number
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: Option<String>,

@@ -6,6 +6,7 @@ pub mod program;
 mod analyze;
 mod args;
 mod audit;
+mod console_token;
 mod devices;
 mod environment;
 mod error;

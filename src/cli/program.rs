@@ -41,7 +41,7 @@ fn run(cli: Cli, environment: &Environment, terminal: Terminal) -> anyhow::Resul
         Command::Devices(args) => wait(devices::devices(args, environment, terminal)),
         Command::Audit(args) => wait(audit::audit(args, environment, terminal)),
         Command::Restore(args) => wait(restore::restore(args, environment, terminal)),
-        Command::Virtual(args) => wait(virtual_handset::serve(args, terminal)),
+        Command::Virtual(args) => wait(virtual_handset::serve(args, environment, terminal)),
         Command::Analyze(args) => analyze(&args, terminal),
         Command::Review(args) => review::review(&args, terminal),
         Command::Report(args) => report::report(&args, terminal),

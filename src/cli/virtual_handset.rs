@@ -7,6 +7,8 @@ use crate::adapters::virtual_handset::handset::{HandsetError, VirtualHandset};
 use crate::base::causes::causes;
 use crate::base::text::printable;
 use crate::cli::args::Virtual;
+use crate::cli::console_token;
+use crate::cli::environment::Environment;
 use crate::cli::error::Rejection;
 use crate::cli::exit_code::Exit;
 use crate::cli::firmware;
@@ -24,12 +26,16 @@ use std::time::Duration;
 const QUIET: Duration = Duration::from_millis(500);
 
 /// Runs the command until it is interrupted.
-pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<Exit> {
+pub(crate) async fn serve(
+    args: Virtual,
+    environment: &Environment,
+    terminal: Terminal,
+) -> anyhow::Result<Exit> {
     let mut firmware = firmware::load(&args.firmware, terminal)?;
     if let Some(auth) = args.auth {
         firmware.adb.auth = auth;
     }
-    let addresses = [Some(args.listen), args.pairing];
+    let addresses = [Some(args.listen), args.pairing, args.console];
     let exposed = |address: &&SocketAddr| !address.ip().is_loopback();
     if let (Some(address), false) = (addresses.iter().flatten().find(exposed), args.expose) {
         let message = format!("`{address}` can be reached by other machines");
@@ -57,6 +63,14 @@ pub(crate) async fn serve(args: Virtual, terminal: Terminal) -> anyhow::Result<E
     terminal.result(&format!("listening on {address}\n"))?;
     if let Some(address) = args.pairing {
         open_pairing(&handset, address, args.pairing_code, terminal).await?;
+    }
+    if let Some(address) = args.console {
+        let token = console_token::load_or_create(environment.home.as_deref())?;
+        let path = token.path.clone();
+        let bound = handset.open_console(address, token).await;
+        let bound = bound.map_err(HandsetError::Listen);
+        let bound = bound.map_err(|error| of_listening(&error, address, "--console"))?;
+        terminal.result(&format!("console on {bound}, token in {path}\n"))?;
     }
     terminal.note(&format!(
         "use it: adb connect {address}, or phonehome audit … --handset tcp:{address}"

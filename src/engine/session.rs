@@ -9,6 +9,7 @@ use crate::android::version::{OLDEST_API, Version};
 use crate::engine::service::shell::{self, Limits, Output, ShellError};
 use crate::engine::service::sync::{self, SyncError, Target};
 use crate::ports::clock::Clock;
+use crate::ports::console::Console;
 use crate::ports::transport::Transport;
 use crate::scenario::permission::Permission;
 use std::collections::BTreeSet;
@@ -207,6 +208,12 @@ impl Session {
             root,
             used_root: AtomicBool::new(false),
         })
+    }
+
+    /// The console of the emulator that the handset is, if it is one with a console in reach.
+    #[must_use]
+    pub fn console(&self) -> Option<&dyn Console> {
+        self.transport.console()
     }
 
     /// Runs a command as the shell's user.

@@ -1,6 +1,7 @@
 //! Traits through which the engine reaches the world. Nothing here performs anything.
 
 pub mod clock;
+pub mod console;
 pub mod link;
 pub mod lister;
 pub mod lock;

@@ -5,6 +5,7 @@
 
 use crate::ports::BoxFuture;
 use crate::ports::clock::TimedOut;
+use crate::ports::console::Console;
 use crate::ports::link::Endpoints;
 use crate::wire::adb::banner::Banner;
 use crate::wire::adb::event::OpenError;
@@ -173,4 +174,9 @@ pub trait Transport: Send + Sync {
 
     /// The addresses of our own TCP connection to the handset, if we hold one ourselves.
     fn endpoints(&self) -> Option<Endpoints>;
+
+    /// The console of the emulator that this handset is, if it is one with a console in reach.
+    fn console(&self) -> Option<&dyn Console> {
+        None
+    }
 }

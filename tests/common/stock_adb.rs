@@ -34,7 +34,7 @@ impl Release {
 /// An adb whose server ends with the test.
 pub(crate) struct StockAdb {
     program: PathBuf,
-    port: u16,
+    pub(crate) port: u16,
     home: PathBuf,
 }
 

@@ -9,7 +9,6 @@ use phonehome::ports::clock::Clock;
 use phonehome::ports::transport::Transport;
 use phonehome::wire::adb::compression::Compression;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// When the files of the tests were changed.
 pub(crate) const MTIME: u32 = 1_700_000_000;
@@ -58,7 +57,7 @@ impl Bench {
     /// Runs a command to its end, which it must tell.
     pub(crate) async fn shell(&self, command: &str) -> Output {
         let limits = Limits {
-            timeout: Duration::from_secs(60),
+            timeout: crate::CHECK_LIMIT,
             max_output: 64 << 20,
         };
         let ran = shell::run(&*self.transport, &*self.clock, command, limits).await;

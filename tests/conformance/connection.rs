@@ -109,7 +109,8 @@ async fn a_stream_closed_early_ends_its_command(bench: Bench) {
     stream.read_exact(&mut some).await.unwrap();
     let pid = bench.text(&format!("cat {pid_file}")).await;
     let is_there = format!("kill -0 {}", pid.trim());
-    assert_eq!(bench.shell(&is_there).await.exit, Some(0));
+    let output = bench.shell(&is_there).await;
+    assert_eq!(output.exit, Some(0), "{is_there}: {output:?}");
     drop(stream);
     let start = Instant::now();
     while bench.shell(&is_there).await.exit == Some(0) {

@@ -212,9 +212,9 @@ pub(crate) async fn tls(firmware: &str) -> Result<Peer, Missing> {
 /// Android 14, `busybox` for a real adbd.
 pub(crate) async fn usb() -> Result<Peer, Missing> {
     let serial = of_text("PHONEHOME_USB_SERIAL").map_err(Missing)?;
-    let tools = match of_text("PHONEHOME_USB_TOOLS").as_deref() {
-        Ok("toybox") => Tools::Toybox,
-        Ok("busybox") => Tools::Busybox,
+    let (tools, has_packages) = match of_text("PHONEHOME_USB_TOOLS").as_deref() {
+        Ok("toybox") => (Tools::Toybox, true),
+        Ok("busybox") => (Tools::Busybox, false),
         other => panic!("PHONEHOME_USB_TOOLS is {other:?}"),
     };
     let way = Way::new();
@@ -225,6 +225,7 @@ pub(crate) async fn usb() -> Result<Peer, Missing> {
     Ok(Peer {
         world: World {
             tools,
+            has_packages,
             is_alone: true,
             restarts: false,
             ..ANDROID_14

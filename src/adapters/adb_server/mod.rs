@@ -2,6 +2,7 @@
 //! one only where the operator asks for that by name.
 
 mod client;
+mod console;
 mod socket;
 mod start;
 mod stream;

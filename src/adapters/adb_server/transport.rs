@@ -2,10 +2,12 @@
 //! it is asked, never assumed.
 
 use crate::adapters::adb_server::client::{AdbServer, AskError, Target};
+use crate::adapters::adb_server::console::EmulatorConsole;
 use crate::adapters::adb_server::stream::ServerStream;
 use crate::base::text::printable;
 use crate::ports::BoxFuture;
 use crate::ports::clock::within;
+use crate::ports::console::Console;
 use crate::ports::link::Endpoints;
 use crate::ports::transport::{ByteStream, Transport, TransportError};
 use crate::wire::adb::banner::{Banner, features};
@@ -16,6 +18,7 @@ use crate::wire::adb::server::devices::DeviceEntry;
 use crate::wire::adb::server::failure::{Failure, parse_failure};
 use crate::wire::adb::state::State;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Handsets that an error lists.
 const MAX_LISTED: usize = 20;
@@ -34,6 +37,7 @@ pub(super) struct Handset {
 pub struct AdbServerTransport {
     handset: Handset,
     banner: Banner,
+    console: Option<EmulatorConsole>,
 }
 
 impl AdbServerTransport {
@@ -63,7 +67,15 @@ impl AdbServerTransport {
             target,
         };
         let banner = banner_of(entry, features);
-        Ok(Self { handset, banner })
+        let (server, serial) = (&handset.server, &handset.serial);
+        // A console listens to its own computer alone.
+        let console = EmulatorConsole::of(serial, Arc::clone(&server.clock));
+        let console = console.filter(|_| server.address.is_local());
+        Ok(Self {
+            handset,
+            banner,
+            console,
+        })
     }
 
     /// The longest service name. An adb server aborts on one that the handset's adbd does not take,
@@ -241,7 +253,7 @@ impl Transport for AdbServerTransport {
         })
     }
 
-    /// The port in a serial of the form `HOST:PORT`; a handset on USB has none.
+    /// The port in a serial of the form `HOST:PORT`, and 5555 in an emulator; a handset on USB has none.
     fn handset_port(&self) -> Option<u16> {
         port_of(&self.handset.serial)
     }
@@ -250,9 +262,17 @@ impl Transport for AdbServerTransport {
     fn endpoints(&self) -> Option<Endpoints> {
         None
     }
+
+    fn console(&self) -> Option<&dyn Console> {
+        self.console.as_ref().map(|it| it as &dyn Console)
+    }
 }
 
 fn port_of(serial: &str) -> Option<u16> {
+    // `emulator-5556` leads its host's port 5557 there too.
+    if serial.starts_with("emulator-") {
+        return Some(5555);
+    }
     if let Ok(address) = serial.parse::<SocketAddr>() {
         return Some(address.port());
     }
@@ -298,7 +318,8 @@ mod tests {
             ("192.168.1.7:5555", Some(5555)),
             ("[::1]:5556", Some(5556)),
             ("handset.example.org:5555", Some(5555)),
-            ("emulator-5554", None),
+            ("emulator-5554", Some(5555)),
+            ("emulator-5556", Some(5555)),
             ("0123456789ABCDEF", None),
             ("a:b", None),
             (":5555", None),

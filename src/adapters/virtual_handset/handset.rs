@@ -4,6 +4,7 @@ use super::adbd::daemon::Daemon;
 use super::adbd::power;
 use super::android::state::boot;
 use super::command::install::lay_down;
+use super::console::{self, Console, ConsoleToken};
 use super::files::error::FileError;
 use super::firmware::model::Firmware;
 use super::kernel::handset::Handset;
@@ -56,6 +57,9 @@ pub enum HandsetError {
     #[error("cannot listen there")]
     Listen(#[source] io::Error),
 }
+
+/// Where adbd listens in an emulator, whatever the emulator's own port.
+const EMULATED_PORT: u16 = 5555;
 
 /// The API level of Android 11.
 const SDK_OF_ANDROID_11: u32 = 30;
@@ -187,6 +191,28 @@ impl VirtualHandset {
         let listener = listener.map_err(HandsetError::Listen)?;
         let bound = listener.local_addr().map_err(HandsetError::Listen)?;
         self.spawn(Arc::clone(&self.daemon).listen(listener, Some(tls)));
+        Ok(bound)
+    }
+
+    /// Opens the console of an emulator there. Hosts connect to an emulator from then on: the handset
+    /// sees them at the port 5555, whichever they came to.
+    ///
+    /// # Errors
+    /// The operating system's, if the address can not be bound.
+    pub async fn open_console(
+        &self,
+        address: SocketAddr,
+        token: ConsoleToken,
+    ) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        let console = Console {
+            handset: self.handset.clone(),
+            token,
+            name: self.firmware.name.clone(),
+        };
+        self.daemon.lead_to(EMULATED_PORT);
+        self.spawn(console::serve(listener, console));
         Ok(bound)
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod adbd;
 pub(crate) mod android;
 pub(crate) mod behaviour;
 pub(crate) mod command;
+pub mod console;
 pub(crate) mod files;
 pub mod firmware;
 pub mod handset;

@@ -5,6 +5,7 @@ use crate::android::preferences::PreferencesError;
 use crate::android::uiautomator::ScreenError;
 use crate::engine::journal::JournalError;
 use crate::engine::session::SessionError;
+use crate::ports::console::ConsoleError;
 use thiserror::Error;
 
 /// Why an act or an undo stopped. No message holds a planted value.
@@ -41,6 +42,9 @@ pub enum ActError {
         #[source]
         source: ParcelError,
     },
+    /// The emulator's console was asked, and may have done it or not.
+    #[error("whether the message arrived is not known")]
+    Console(#[source] ConsoleError),
     /// The screen could not be read.
     #[error("the screen cannot be read")]
     Screen(#[source] ScreenError),

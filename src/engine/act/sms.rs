@@ -1,7 +1,7 @@
 //! Text messages: one that arrives, one that is sent, and both gone again.
 //!
-//! No message arrives by itself without a peer: what is received here is a row in the inbox,
-//! *stored, not received*. What the handset's radio does is not simulated.
+//! No message arrives by itself without a peer: an emulator's console has one arrive at its radio, and
+//! elsewhere what is received here is a row in the inbox, *stored, not received*.
 
 use crate::android::content::{self, Rows, Value};
 use crate::android::parcel::Parcel;
@@ -29,7 +29,7 @@ const TYPE_INBOX: i64 = 1;
 const CALLER: &str = "com.android.shell";
 const WRITE_SMS: &str = "WRITE_SMS";
 
-/// How often a sent message is looked for, a second apart.
+/// How often a message on its way is looked for, a second apart.
 const TRIES: u32 = 30;
 
 /// A message to plant or send.
@@ -41,11 +41,37 @@ pub struct Message<'a> {
     pub text: &'a Secret<String>,
 }
 
-/// Stores a message in the inbox as if it had arrived.
+/// Has a message arrive: by the emulator's console where there is one, else stored in the inbox as if
+/// it had.
 pub async fn receive(actor: &mut Actor<'_>, message: Message<'_>) -> Result<ActEvidence, ActError> {
-    let session = actor.session;
-    let newest_before = provider::newest(session, ALL).await?;
+    let newest_before = provider::newest(actor.session, ALL).await?;
     actor.journal.intend(delete_undo(message, newest_before))?;
+    let Some(console) = actor.session.console() else {
+        return store(actor, message, newest_before, None).await;
+    };
+    let asked = console.receive_sms(message.peer.expose(), message.text.expose());
+    match asked.await {
+        Ok(()) => {
+            let stored = appears(actor.session, INBOX, message, newest_before).await?;
+            let how = "received at the radio: the emulator's console, `sms send`".to_owned();
+            Ok(actor.evidence(how, in_inbox(stored), vec![]))
+        }
+        Err(error) if error.is_harmless() => {
+            store(actor, message, newest_before, Some(error.to_string())).await
+        }
+        // It may be on its way: never a second one.
+        Err(error) => Err(ActError::Console(error)),
+    }
+}
+
+/// Stores a message in the inbox. `instead` is why it did not arrive otherwise.
+async fn store(
+    actor: &mut Actor<'_>,
+    message: Message<'_>,
+    newest_before: i64,
+    instead: Option<String>,
+) -> Result<ActEvidence, ActError> {
+    let session = actor.session;
     let lent = lend_writing(actor).await?;
     let inserted = insert(session, message, newest_before).await;
     // Given back whatever became of the insertion.
@@ -55,13 +81,33 @@ pub async fn receive(actor: &mut Actor<'_>, message: Message<'_>) -> Result<ActE
     }
     let (user, stored) = inserted?;
     let how = format!("inserted into the inbox provider as {user}");
-    let verified = Verified::of(
+    let mut notes = vec!["stored, not received: nothing came over the air".to_owned()];
+    notes.extend(instead);
+    Ok(actor.evidence(how, in_inbox(stored), notes))
+}
+
+fn in_inbox(stored: bool) -> Verified {
+    Verified::of(
         stored,
         "the row in content://sms/inbox",
         "content://sms/inbox does not hold the message",
-    );
-    let notes = vec!["stored, not received: nothing came over the air".to_owned()];
-    Ok(actor.evidence(how, verified, notes))
+    )
+}
+
+/// Whether a message comes to be in a box, within a time.
+async fn appears(
+    session: &Session,
+    uri: &str,
+    message: Message<'_>,
+    newest_before: i64,
+) -> Result<bool, ActError> {
+    for _ in 0..TRIES {
+        if is_stored(session, uri, message, newest_before).await? {
+            return Ok(true);
+        }
+        session.wait(1).await?;
+    }
+    Ok(false)
 }
 
 /// Sends a message: through the telephony service, or from the messaging app's screen on handsets
@@ -88,14 +134,7 @@ pub async fn send(actor: &mut Actor<'_>, message: Message<'_>) -> Result<ActEvid
         }
         None => message_app::send(session, message.peer, message.text).await?,
     };
-    let mut sent = false;
-    for _ in 0..TRIES {
-        sent = is_stored(session, SENT, message, newest_before).await?;
-        if sent {
-            break;
-        }
-        session.wait(1).await?;
-    }
+    let sent = appears(session, SENT, message, newest_before).await?;
     if call.is_none() {
         message_app::leave(session).await?;
     }

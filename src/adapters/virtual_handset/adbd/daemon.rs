@@ -5,10 +5,9 @@ use super::host_stream::HostStream;
 use super::power::Mode;
 use super::reverse::{self, Reversals};
 use super::service::{Service, features};
-use super::tee::{Tap, tapped};
 use super::{connect, privilege, session, sync};
 use crate::adapters::adb::{
-    AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, link_over, serve, serve_tls,
+    AuthorisedKeys, DeviceConfig, Owner, ServiceBody, Services, serve, serve_tls,
 };
 use crate::adapters::fault_injector::{Faults, Owner as LinkOwner, injected};
 use crate::adapters::tls::KnownKeys;
@@ -16,30 +15,21 @@ use crate::adapters::virtual_handset::firmware::model::{Auth, Firmware, Userland
 use crate::adapters::virtual_handset::kernel::handset::Handset;
 use crate::adapters::virtual_handset::kernel::scheduler::lock;
 use crate::adapters::virtual_handset::kernel::user::{User, name_of};
-use crate::adapters::virtual_handset::network::adb::{
-    adb_closed, adb_listening, adb_opened, adb_traffic,
-};
 use crate::ports::clock::Clock;
-use crate::ports::link::{Endpoints, Link, Securer};
+use crate::ports::link::{Link, Securer};
 use crate::wire::adb::banner::emit_device;
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-
-/// Hosts served at the same time over TCP; further ones wait.
-const MAX_HOSTS: usize = 64;
+use tokio::sync::watch;
 
 /// adbd.
 pub(crate) struct Daemon {
     handset: Handset,
     firmware: Arc<Firmware>,
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     known: KnownKeys,
     /// How often it has restarted; every connection ends at the next.
     restarts: watch::Sender<u64>,
@@ -51,13 +41,15 @@ pub(crate) struct Daemon {
 }
 
 /// What changes when it restarts.
-struct State {
+pub(super) struct State {
     pid: u32,
     is_root: bool,
-    port: Option<u16>,
+    pub(super) port: Option<u16>,
+    /// The port at which it sees itself, where an emulator leads connections there.
+    pub(super) inner_port: Option<u16>,
     mode: Mode,
     /// Whether it takes hosts over TCP.
-    listens: bool,
+    pub(super) listens: bool,
 }
 
 impl Daemon {
@@ -75,6 +67,7 @@ impl Daemon {
                 pid: 0,
                 is_root: false,
                 port: None,
+                inner_port: None,
                 mode: Mode::System,
                 listens: true,
             }),
@@ -151,79 +144,6 @@ impl Daemon {
             let _ = restarts.changed().await;
         }
         self.attend(link, None).await;
-    }
-
-    /// Accepts hosts at a socket, as many as come, each in a task of its own.
-    pub(crate) async fn listen(
-        self: Arc<Self>,
-        listener: TcpListener,
-        tls: Option<Arc<dyn Securer>>,
-    ) {
-        if let Ok(address) = listener.local_addr() {
-            lock(&self.state).port = Some(address.port());
-            self.tell_network();
-        }
-        let room = Arc::new(Semaphore::new(MAX_HOSTS));
-        let mut hosts = JoinSet::new();
-        // The semaphore is never closed.
-        while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
-            let accepted = loop {
-                tokio::select! {
-                    accepted = listener.accept() => break accepted,
-                    Some(_) = hosts.join_next() => {}
-                }
-            };
-            let Ok((socket, _)) = accepted else {
-                // Out of descriptors: someone must leave first; with nobody there it is hopeless.
-                if hosts.join_next().await.is_none() {
-                    return;
-                }
-                continue;
-            };
-            let (daemon, tls) = (Arc::clone(&self), tls.clone());
-            hosts.spawn(async move {
-                // A socket that is gone before it was looked at is no host.
-                daemon.accept(socket, tls).await.ok();
-                drop(permit);
-            });
-        }
-    }
-
-    async fn accept(
-        self: Arc<Self>,
-        socket: TcpStream,
-        tls: Option<Arc<dyn Securer>>,
-    ) -> io::Result<()> {
-        // `adb usb` closes the port of `adb tcpip`; wireless debugging has its own.
-        let listens = tls.is_some() || lock(&self.state).listens;
-        if self.mode() == Mode::Off || !listens {
-            return Ok(());
-        }
-        socket.set_nodelay(true)?;
-        let ends = Endpoints {
-            local: socket.local_addr()?,
-            remote: socket.peer_addr()?,
-        };
-        let _seen = SeenConnection::new(self.handset.clone(), ends);
-        let handset = self.handset.clone();
-        let tap: Tap = Arc::new(move |from_handset, bytes| {
-            let Endpoints { local, remote } = ends;
-            handset.with(|world| adb_traffic(world, local, remote, from_handset, bytes));
-        });
-        let (reader, writer) = socket.into_split();
-        let (reader, writer) = tapped(reader, writer, tap);
-        self.attend(link_over(reader, writer, Some(ends)), tls)
-            .await;
-        Ok(())
-    }
-
-    /// Tells the handset where adbd listens, and as whom.
-    fn tell_network(&self) {
-        let uid = self.user().uid;
-        let port = lock(&self.state).port;
-        if let Some(port) = port {
-            self.handset.with(|world| adb_listening(world, port, uid));
-        }
     }
 
     /// Whose adbd this is.
@@ -397,23 +317,6 @@ impl Daemon {
             set("USER", &name);
         }
         environment
-    }
-}
-
-/// A connection as the handset's own network sees it, until it is dropped.
-struct SeenConnection(Handset, Endpoints);
-
-impl SeenConnection {
-    fn new(handset: Handset, ends: Endpoints) -> Self {
-        handset.with(|world| adb_opened(world, ends.local, ends.remote));
-        Self(handset, ends)
-    }
-}
-
-impl Drop for SeenConnection {
-    fn drop(&mut self) {
-        let Self(handset, ends) = self;
-        handset.with(|world| adb_closed(world, ends.local, ends.remote));
     }
 }
 

@@ -4,6 +4,7 @@
 mod connect;
 pub(crate) mod daemon;
 mod host_stream;
+mod listen;
 pub(crate) mod power;
 mod privilege;
 mod processes;

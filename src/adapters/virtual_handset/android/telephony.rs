@@ -3,6 +3,7 @@
 
 use super::log::{Buffer, Level};
 use super::provider::messages::{FAILED, OUTBOX, SENT};
+use super::provider::providers::ProviderError;
 use super::provider::table::Row;
 use super::provider::uri::Uri;
 use super::provider::value::Value;
@@ -180,6 +181,30 @@ pub(crate) fn send_message(world: &mut World, number: &str, text: &str, creator:
         "> SEND_SMS",
     );
     true
+}
+
+/// A message arrives; without a network it never does.
+pub(crate) fn message_received(
+    world: &mut World,
+    number: &str,
+    text: &str,
+) -> Result<(), ProviderError> {
+    if world.network.is_airplane() {
+        return Ok(());
+    }
+    let line = "[UNSL]< UNSOL_RESPONSE_NEW_SMS";
+    log(world, Buffer::Radio, None, (Level::Debug, "RILJ"), line);
+    let now_ms = world.unix_nanoseconds() / 1_000_000;
+    let row = Row::from([
+        ("address", Value::from(number)),
+        ("body", Value::from(text)),
+        ("date_sent", Value::Integer(now_ms)),
+    ]);
+    let messages = &mut world.android.providers.messages;
+    messages.insert(&Uri::parse("content://sms/inbox"), row, now_ms)?;
+    let (number, text) = (number.to_owned(), text.to_owned());
+    trigger(world, &Trigger::SmsReceived { number, text });
+    Ok(())
 }
 
 /// The network has accepted a message, or there is none.
