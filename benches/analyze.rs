@@ -29,7 +29,7 @@ mod ratios;
 #[path = "analyze/work.rs"]
 mod work;
 
-use ratios::{check, check_memory, ourselves, times};
+use ratios::{Files, check, check_memory, ourselves, times};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -59,27 +59,33 @@ fn main() -> ExitCode {
 fn all(word: &str) -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let (tiny, small, large) = (file("10"), file("200"), file("1000"));
-    capture::make(&tiny, 10_000_000, 1);
-    capture::make(&small, 200_000_000, 2);
-    capture::make(&large, 1_000_000_000, 3);
-    std::fs::write(file("rules"), other::rules()).unwrap();
+    let files = Files {
+        tiny: file("10"),
+        small: file("200"),
+        large: file("1000"),
+        rules: file("rules"),
+        persona: file("persona.yaml"),
+    };
+    capture::make(&files.tiny, 10_000_000, 1);
+    capture::make(&files.small, 200_000_000, 2);
+    capture::make(&files.large, 1_000_000_000, 3);
+    std::fs::write(&files.rules, other::rules()).unwrap();
+    std::fs::write(&files.persona, bodies::persona_file()).unwrap();
     let mut is_kept = true;
-    let rules = file("rules");
-    for ratio in times(&large, &tiny, &rules) {
+    for ratio in times(&files) {
         if ratio.what.contains(word) {
             is_kept &= check(ratio);
         }
     }
     if "memory".contains(word) {
         let of = |path: &Path| ourselves("analyze", path).peak_kib;
-        let (one, other) = (of(&small), of(&large));
+        let (one, other) = (of(&files.small), of(&files.large));
         is_kept &= check_memory("memory of 200 MB", one, 100 * MIB);
         is_kept &= check_memory("memory of 1 GB", other, (100 * MIB).min(one * 115 / 100));
         let (bomb, hole) = (file("bomb"), file("hole"));
         hostile::bomb(&bomb);
         hostile::hole(&hole);
-        let bare = of(&tiny);
+        let bare = of(&files.tiny);
         is_kept &= check_memory("memory of a bomb", of(&bomb), bare + 32 * MIB);
         is_kept &= check_memory("memory of a hole", of(&hole), bare + 32 * MIB);
     }

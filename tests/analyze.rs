@@ -53,6 +53,24 @@ fn transcript(ended: &Ended) -> String {
 }
 
 #[test]
+fn the_number_of_threads_changes_nothing() {
+    let bench = bench();
+    write(&bench.path("a.pcap"), &leaking().pcap());
+    for format in ["json", "human", "sarif"] {
+        let run = |jobs| {
+            let ended = analyze(&bench, &["a.pcap", "--format", format, "--jobs", jobs]);
+            ended.expect_code(1);
+            transcript(&ended)
+        };
+        let one = run("1");
+        for jobs in ["2", "3", "4", "99"] {
+            assert_eq!(run(jobs), one, "{jobs}");
+        }
+    }
+    analyze(&bench, &["a.pcap", "--jobs", "0"]).expect_code(2);
+}
+
+#[test]
 fn a_capture_is_analysed_field_by_field() {
     let bench = bench();
     let file = leaking().pcap();

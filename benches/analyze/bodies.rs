@@ -50,6 +50,16 @@ pub(crate) fn persona() -> Persona {
     }
 }
 
+/// The same as a file.
+pub(crate) fn persona_file() -> String {
+    let mut text = "schema: phonehome/persona/1\ndata:\n".to_owned();
+    for (id, kind, value) in DATA {
+        let kind = serde_json::to_value(kind).unwrap();
+        writeln!(text, "  - {{ id: {id}, kind: {kind}, value: \"{value}\" }}").unwrap();
+    }
+    text
+}
+
 /// A server's name.
 pub(crate) fn host(number: u32) -> String {
     format!(

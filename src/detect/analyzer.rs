@@ -3,10 +3,9 @@
 
 use crate::detect::analysis::{Analysis, Input};
 use crate::detect::detector::Detector;
-use crate::detect::finding::Finding;
 use crate::detect::options::{Marks, Options, SocketOwner};
+use crate::detect::part::{Part, Share};
 use crate::detect::recording::{RecordedExchange, Recorder};
-use crate::detect::traffic::apps::Apps;
 use crate::detect::traffic::ledger::Ledger;
 use crate::detect::traffic::record::{FlowRecord, seconds};
 use crate::detect::traffic::table::FlowTable;
@@ -38,7 +37,7 @@ pub struct Analyzer<'d> {
 }
 
 /// What an analysis ends with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Flows, findings (each with its time by the capture's clock) and coverage.
     pub analysis: Analysis,
@@ -108,7 +107,9 @@ impl<'d> Analyzer<'d> {
 
     /// Takes the capture's next bytes: pcap or pcapng, cut anywhere.
     pub fn handle_bytes(&mut self, bytes: &[u8]) {
-        self.digest.update(bytes);
+        if self.options.portion.is_first() {
+            self.digest.update(bytes);
+        }
         self.bytes += bytes.len() as u64;
         let Self {
             detector,
@@ -137,12 +138,20 @@ impl<'d> Analyzer<'d> {
         });
     }
 
-    /// Ends the analysis.
+    /// Ends the analysis. Of one that reads a portion this is all that is known of the whole:
+    /// [`Analyzer::finish_part`] gives what can be joined.
     #[must_use]
-    pub fn finish(mut self) -> Outcome {
+    pub fn finish(self) -> Outcome {
+        self.finish_part().into_outcome()
+    }
+
+    /// Ends an analysis that may be one of several of the same bytes.
+    #[must_use]
+    pub fn finish_part(mut self) -> Part {
         self.reader.finish();
         self.table.finish(self.detector, &self.options);
-        let problems = self.reader.problems();
+        let portion = self.options.portion;
+        let problems = self.reader.problems().to_vec();
         let input = Input {
             path: self.options.input.clone(),
             sha256: HEXLOWER.encode(&self.digest.finalize()),
@@ -153,59 +162,29 @@ impl<'d> Analyzer<'d> {
             problems: problems.iter().map(ToString::to_string).collect(),
             first_flow: 0,
         };
-        let capture_gaps = problems.iter().map(capture_gap).collect::<Vec<_>>();
-        let (records, apps, ledger) = self.table.into_parts();
-        let (flows, ids) = flows(records, &self.options.owners, &apps);
-        let coverage = coverage(&ledger, &flows);
-        let mut gaps = capture_gaps;
-        let names = self.options.window.as_ref().map(|marks| &marks.names[..]);
-        let is_seen = |name: &str| ledger.marks.contains_key(name);
-        gaps.extend(mark_gaps(names.unwrap_or_default(), &is_seen));
-        gaps.extend(packet_gaps(&ledger, &coverage));
-        gaps.sort();
-        gaps.dedup();
-        Outcome {
-            analysis: Analysis {
-                schema: Analysis::SCHEMA.to_owned(),
-                inputs: vec![input],
-                flows,
-                findings: in_order(ledger.findings, &ids),
-                decoys_found: in_order(ledger.decoys_found, &ids),
-                coverage,
-                exchanges: exchanges(ledger.recorder, &ids),
-            },
-            gaps,
-            marks: ledger
-                .marks
-                .into_iter()
-                .map(|(name, at)| (name, seconds(at)))
-                .collect(),
+        let (shares, apps, ledger) = self.table.into_parts();
+        let told = shares.into_iter().enumerate();
+        let told = told.filter(|(share, _)| portion.tells(*share));
+        let mut shares: Vec<Share> = told
+            .map(|(share, (records, ledger))| Share::new(share, records, ledger))
+            .collect();
+        if portion.is_first() {
+            shares.push(Share::new(usize::MAX, Vec::new(), ledger));
+        }
+        Part {
+            portion,
+            input,
+            capture_gaps: problems.iter().map(capture_gap).collect(),
+            shares,
+            apps,
+            owners: self.options.owners,
+            window: self.options.window,
         }
     }
 }
 
-/// The flows with their final numbers, and those by the records' indices. The run's own lookups are
-/// no flows.
-fn flows(
-    records: Vec<FlowRecord>,
-    owners: &[SocketOwner],
-    apps: &Apps,
-) -> (Vec<Flow>, BTreeMap<u32, u32>) {
-    let mut ids = BTreeMap::new();
-    let mut flows = Vec::new();
-    for record in records.into_iter().filter(|record| !record.is_mark()) {
-        let Ok(id) = u32::try_from(flows.len()) else {
-            break;
-        };
-        ids.insert(record.index, id);
-        let app = owner(&record, owners).or_else(|| apps.of(record.uid?));
-        flows.push(record.into_flow(id, app));
-    }
-    (flows, ids)
-}
-
 /// The app whose socket a flow used; `None` if it is not known, or two claim it.
-fn owner(record: &FlowRecord, owners: &[SocketOwner]) -> Option<App> {
+pub(super) fn owner(record: &FlowRecord, owners: &[SocketOwner]) -> Option<App> {
     let (local, remote) = match record.is_client_handset {
         true => (record.client, record.server),
         false => (record.server, record.client),
@@ -279,7 +258,7 @@ fn capture_gap(problem: &CaptureProblem) -> Gap {
 }
 
 /// A capture is trusted between its two marks only.
-fn mark_gaps(names: &[String], is_seen: &dyn Fn(&str) -> bool) -> Vec<Gap> {
+pub(super) fn mark_gaps(names: &[String], is_seen: &dyn Fn(&str) -> bool) -> Vec<Gap> {
     let missing = |name: &&String| !is_seen(name);
     let mut gaps = Vec::new();
     if names.first().is_some_and(|name| missing(&name)) {
@@ -299,7 +278,7 @@ fn mark_gaps(names: &[String], is_seen: &dyn Fn(&str) -> bool) -> Vec<Gap> {
     gaps
 }
 
-fn packet_gaps(ledger: &Ledger, coverage: &Coverage) -> Vec<Gap> {
+pub(super) fn packet_gaps(ledger: &Ledger, coverage: &Coverage) -> Vec<Gap> {
     let mut gaps = Vec::new();
     if coverage.bytes_missing > 0 {
         let detail = format!(
@@ -329,24 +308,6 @@ fn gap(reason: &str, detail: Option<String>) -> Gap {
     }
 }
 
-/// Findings by time, with their flows' final numbers.
-pub(super) fn in_order(findings: Vec<Finding>, ids: &BTreeMap<u32, u32>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = findings
-        .into_iter()
-        .filter_map(|finding| {
-            let flow = *ids.get(&finding.flow)?;
-            Some(Finding { flow, ..finding })
-        })
-        .collect();
-    findings.sort_by(|a, b| {
-        let key = |it: &Finding| (it.flow, it.location, it.offset);
-        a.at.total_cmp(&b.at)
-            .then_with(|| key(a).cmp(&key(b)))
-            .then_with(|| (&a.datum, &a.chain).cmp(&(&b.datum, &b.chain)))
-    });
-    findings
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(
@@ -356,8 +317,8 @@ mod tests {
 
     use super::*;
     use crate::base::secret::Secret;
-    use crate::detect::finding::{Direction, Evidence, Location};
-    use crate::detect::options::Exclusion;
+    use crate::detect::finding::{Direction, Evidence, Finding, Location};
+    use crate::detect::options::{Exclusion, Portion};
     use crate::evidence::flow::{Application, FlowProtocol, HostFrom, Protection};
     use crate::persona::datum::{Datum, DatumKind, Origin, Persona};
     use etherparse::PacketBuilder;
@@ -478,6 +439,51 @@ mod tests {
             SocketAddr::V6(_) => unreachable!("the tests use IPv4"),
         };
         (end(from), end(to))
+    }
+
+    /// In several analyses, each of a portion.
+    fn analyze_in(count: usize, file: &[u8], options: &Options) -> Outcome {
+        let parts = Portion::all(count).map(|portion| {
+            let options = Options {
+                portion,
+                ..options.clone()
+            };
+            let mut analyzer = Analyzer::new(&DETECTOR, options);
+            for chunk in file.chunks(1000) {
+                analyzer.handle_bytes(chunk);
+            }
+            analyzer.finish_part()
+        });
+        Part::join(parts.collect()).unwrap()
+    }
+
+    #[test]
+    fn in_portions_the_outcome_is_the_same() {
+        let mut capture = Capture::default();
+        for number in 0..40u16 {
+            let name = format!("h{}.example.org", number % 7);
+            lookup(
+                &mut capture,
+                30_000 + number,
+                &name,
+                Some([203, 0, 113, 20]),
+            );
+            let value = ["490154203237518", "447700900123", "447700900456", "x"];
+            let value = value[usize::from(number % 4)];
+            let request = format!("GET /a?n={number}&v={value} HTTP/1.1\r\nHost: {name}\r\n\r\n");
+            capture.exchange(40_000 + number, &request, "HTTP/1.1 204 No Content\r\n\r\n");
+            let (client, server) = (format!("{HANDSET}:{}", 50_000 + number), "203.0.113.9:9999");
+            capture.udp(&client, server, format!("v={value}").as_bytes());
+        }
+        let file = capture.pcap();
+        let file = &file[..file.len() - 5];
+        let options = marks();
+        let whole = analyze(file, options.clone());
+        assert!(whole.analysis.findings.len() >= 40 && whole.analysis.decoys_found.len() >= 20);
+        assert!(whole.gaps.len() >= 2 && whole.analysis.flows.len() >= 119);
+        for count in 1..=Portion::MOST {
+            assert_eq!(analyze_in(count, file, &options), whole, "{count}");
+        }
     }
 
     fn analyze(file: &[u8], options: Options) -> Outcome {

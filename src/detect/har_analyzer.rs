@@ -2,8 +2,9 @@
 //! out. Flow N is entry N. It keeps one entry at a time, and opens no files.
 
 use crate::detect::analysis::{Analysis, Input};
-use crate::detect::analyzer::{coverage, exchanges, in_order};
+use crate::detect::analyzer::{coverage, exchanges};
 use crate::detect::detector::Detector;
+use crate::detect::part::in_order;
 use crate::detect::recording::Recorder;
 use crate::detect::traffic::har::{read_entry, unread_entry};
 use crate::detect::traffic::ledger::Ledger;
@@ -129,11 +130,8 @@ impl<'d> HarAnalyzer<'d> {
             problems,
             first_flow: 0,
         };
-        let indices = self
-            .records
-            .iter()
-            .map(|record| (record.index, record.index));
-        let ids = indices.collect();
+        let numbers = self.records.iter().map(|record| record.index);
+        let ids = numbers.map(|index| (index, index)).collect();
         let flows: Vec<Flow> = self
             .records
             .into_iter()
@@ -149,8 +147,8 @@ impl<'d> HarAnalyzer<'d> {
             schema: Analysis::SCHEMA.to_owned(),
             inputs: vec![input],
             flows,
-            findings: in_order(self.ledger.findings, &ids),
-            decoys_found: in_order(self.ledger.decoys_found, &ids),
+            findings: in_order(self.ledger.findings),
+            decoys_found: in_order(self.ledger.decoys_found),
             coverage,
             exchanges: exchanges(self.ledger.recorder, &ids),
         };

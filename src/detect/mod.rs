@@ -17,6 +17,7 @@ mod index;
 pub mod layer;
 mod obfuscation;
 pub mod options;
+pub mod part;
 mod pattern;
 pub mod recording;
 pub mod search_record;

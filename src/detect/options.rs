@@ -1,6 +1,7 @@
 //! What an analysis is told beside the capture itself: what to leave out, what bounds it, who owns
 //! the sockets. Nothing here is learnt from packets.
 
+use crate::detect::traffic::share::{NAMES, SHARES};
 use crate::evidence::flow::{App, FlowProtocol};
 use crate::wire::net::tls::keylog::KeyLog;
 use core::net::{IpAddr, SocketAddr};
@@ -24,6 +25,53 @@ pub struct Options {
     pub record_bytes: usize,
     /// Keys of TLS connections, beside those that the capture itself holds.
     pub keys: KeyLog,
+    /// Which connections are read, where several analyses share the work.
+    pub portion: Portion,
+}
+
+/// A portion of a capture's connections: one of several analyses of the same bytes reads it, and what
+/// they found is joined ([`Part::join`]). What it comes to does not depend on their number.
+///
+/// [`Part::join`]: crate::detect::part::Part::join
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    number: usize,
+    of: usize,
+}
+
+impl Default for Portion {
+    fn default() -> Self {
+        Self { number: 0, of: 1 }
+    }
+}
+
+impl Portion {
+    /// More portions than this are of no use.
+    pub const MOST: usize = SHARES;
+
+    /// A capture in so many portions, at least one and at most [`Portion::MOST`].
+    pub fn all(of: usize) -> impl Iterator<Item = Self> {
+        let of = of.clamp(1, Self::MOST);
+        (0..of).map(move |number| Self { number, of })
+    }
+
+    /// Whether it tells what all portions see.
+    pub(crate) const fn is_first(self) -> bool {
+        self.number == 0
+    }
+
+    /// Whether a share is read.
+    pub(crate) const fn reads(self, share: usize) -> bool {
+        share == NAMES || share % self.of == self.number
+    }
+
+    /// Whether what was found in a share is told: by one of those that read it.
+    pub(crate) const fn tells(self, share: usize) -> bool {
+        match share {
+            NAMES => self.is_first(),
+            share => self.reads(share),
+        }
+    }
 }
 
 /// One TCP connection of our own to the handset, or every one to a port of it.

@@ -2,6 +2,7 @@
 
 use crate::cli::args::parse_write;
 use clap::{Args, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// `phonehome analyze`
@@ -20,6 +21,10 @@ pub(crate) struct Analyze {
     /// Keys of TLS connections, as SSLKEYLOGFILE has them; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) keylog: Vec<PathBuf>,
+    /// Connections are read by so many threads; what is found is the same [default: the processors, at
+    /// most 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// What stdout shows
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

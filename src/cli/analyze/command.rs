@@ -11,11 +11,14 @@ use crate::cli::exit_code::Exit;
 use crate::cli::input::read_bytes;
 use crate::cli::load;
 use crate::cli::terminal::Terminal;
+use crate::detect::options::Portion;
 use crate::persona::datum::Persona;
 use crate::wire::net::tls::keylog::KeyLog;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::thread::available_parallelism;
 
 /// What a persona file looks like, for whoever has none.
 const EXAMPLE: &str = r#"    schema: phonehome/persona/1
@@ -45,6 +48,7 @@ pub(crate) fn analyze(args: &Analyze, terminal: Terminal) -> anyhow::Result<Exit
         explains: args.explain.is_some(),
         keeps: args.write_pcapng.is_some(),
         records: args.format == Format::Har || args.writes.iter().any(|(it, _)| *it == Format::Har),
+        jobs: jobs(args),
     };
     let mut analysed = analyse(&sources, &search, &bar, terminal);
     analysed.analysis.coverage.problems.extend(problems);
@@ -84,6 +88,13 @@ fn refuse_input(path: &Path, sources: &[Source]) -> Result<(), Rejection> {
         return Err(Rejection::usage(message).hint("name another file"));
     }
     Ok(())
+}
+
+/// Threads to use.
+fn jobs(args: &Analyze) -> usize {
+    let processors = || available_parallelism().map_or(1, NonZeroUsize::get);
+    let wanted = args.jobs.map_or_else(processors, NonZeroUsize::get);
+    wanted.min(Portion::MOST)
 }
 
 /// The keys that the operator gives. A damaged line is told; the others are used all the same.

@@ -8,3 +8,4 @@ mod inputs;
 mod present;
 mod progress;
 mod read;
+mod workers;

@@ -4,10 +4,11 @@
 use crate::base::text::printable;
 use crate::cli::analyze::bundle;
 use crate::cli::analyze::inputs::Source;
+use crate::cli::analyze::workers::Workers;
 use crate::cli::input::plain;
 use crate::cli::terminal::Terminal;
 use crate::detect::analysis::{Analysis, Input};
-use crate::detect::analyzer::{Analyzer, Outcome};
+use crate::detect::analyzer::Outcome;
 use crate::detect::detector::Detector;
 use crate::detect::har_analyzer::HarAnalyzer;
 use crate::detect::options::{Marks, Options};
@@ -21,6 +22,7 @@ use indicatif::ProgressBar;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
+use std::thread::{self, Scope};
 
 /// So much is read at once.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
@@ -52,6 +54,8 @@ pub(crate) struct Search {
     pub(crate) keeps: bool,
     /// What HTTP said is to be kept for an archive.
     pub(crate) records: bool,
+    /// Threads that read a capture.
+    pub(crate) jobs: usize,
 }
 
 /// What one input is searched with.
@@ -63,6 +67,7 @@ struct With<'a> {
     record_bytes: usize,
     /// What the run's own search was told, if it is of a run.
     told: Option<&'a SearchRecord>,
+    jobs: usize,
 }
 
 /// Analyses every source.
@@ -90,6 +95,7 @@ pub(crate) fn analyse(
                     keys: &search.keys,
                     record_bytes: if search.records { left } else { 0 },
                     told: told.as_ref(),
+                    jobs: search.jobs,
                 };
                 let spooled = search.keeps.then_some((index, &mut all.spooled));
                 analyse_one(source, &name, with, spooled, bar)
@@ -193,7 +199,7 @@ fn analyse_one(
         Ok(Box::new(copy) as Box<dyn Read>)
     });
     match opened {
-        Ok(mut file) => stream(&mut *file, name, with, bar),
+        Ok(mut file) => thread::scope(|scope| stream(&mut *file, name, (with, scope), bar)),
         Err(error) => {
             let why = plain(&error);
             (
@@ -223,14 +229,14 @@ pub(crate) fn open(source: &Source) -> io::Result<Box<dyn Read>> {
 }
 
 /// Analyses one input, in chunks; what was found, and why the input could not be read to its end.
-fn stream(
+fn stream<'scope, 'd: 'scope>(
     source: &mut dyn Read,
     name: &str,
-    with: With<'_>,
+    (with, scope): (With<'d>, &'scope Scope<'scope, '_>),
     bar: &ProgressBar,
 ) -> (Analysis, Option<String>) {
     let mut buffer = vec![0; CHUNK_BYTES];
-    let mut reading: Option<Reading<'_>> = None;
+    let mut reading: Option<Reading<'scope, 'd>> = None;
     let mut start = Vec::new();
     let failed = loop {
         match source.read(&mut buffer) {
@@ -245,7 +251,7 @@ fn stream(
                 start.extend_from_slice(bytes);
                 // Of a pipe the first bytes may come one by one.
                 if start.len() >= MAGIC_BYTES {
-                    reading = Some(Reading::of(&start, name, with));
+                    reading = Some(Reading::of(&start, name, (with, scope)));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -253,7 +259,7 @@ fn stream(
         }
     };
     start.truncate(CHUNK_BYTES);
-    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, with));
+    let reading = reading.unwrap_or_else(|| Reading::of(&start, name, (with, scope)));
     let (mut analysis, is_none) = reading.finish(with.told);
     let mut problem = failed;
     for input in &mut analysis.inputs {
@@ -273,13 +279,13 @@ fn stream(
 }
 
 /// An input of a kind that is known by its first bytes.
-enum Reading<'d> {
-    Capture(Box<Analyzer<'d>>),
+enum Reading<'scope, 'd> {
+    Capture(Workers<'scope, 'd>),
     Archive(Box<HarAnalyzer<'d>>),
 }
 
-impl<'d> Reading<'d> {
-    fn of(start: &[u8], name: &str, with: With<'d>) -> Self {
+impl<'scope, 'd: 'scope> Reading<'scope, 'd> {
+    fn of(start: &[u8], name: &str, (with, scope): (With<'d>, &'scope Scope<'scope, '_>)) -> Self {
         let (input, detector) = (name.to_owned(), with.detector);
         let mut reading = if HarAnalyzer::may_start(start) {
             let analyzer = HarAnalyzer::new(detector, input).recording(with.record_bytes);
@@ -297,8 +303,7 @@ impl<'d> Reading<'d> {
                 record_bytes: with.record_bytes,
                 ..options
             };
-            let analyzer = Analyzer::new(detector, options);
-            Self::Capture(Box::new(analyzer))
+            Self::Capture(Workers::start(scope, detector, options, with.jobs))
         };
         reading.handle_bytes(start);
         reading
@@ -306,7 +311,7 @@ impl<'d> Reading<'d> {
 
     fn handle_bytes(&mut self, bytes: &[u8]) {
         match self {
-            Self::Capture(analyzer) => analyzer.handle_bytes(bytes),
+            Self::Capture(workers) => workers.handle_bytes(bytes),
             Self::Archive(analyzer) => analyzer.handle_bytes(bytes),
         }
     }
@@ -314,10 +319,11 @@ impl<'d> Reading<'d> {
     /// What was found, and why the input is none if it is none.
     fn finish(self, told: Option<&SearchRecord>) -> (Analysis, Option<&'static str>) {
         match self {
-            Self::Capture(analyzer) => {
+            Self::Capture(workers) => {
+                let outcome = workers.finish();
                 let analysis = match told {
-                    Some(told) => as_the_run(analyzer.finish(), told),
-                    None => analyzer.finish().analysis,
+                    Some(told) => as_the_run(outcome, told),
+                    None => outcome.analysis,
                 };
                 let not_a_capture = [CaptureProblem::NotACapture, CaptureProblem::Empty];
                 let is_none = not_a_capture.map(|problem| problem.to_string());

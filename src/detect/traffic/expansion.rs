@@ -1,8 +1,10 @@
 //! `Expansion`: how much may be undone of what is compressed, over a whole analysis. A small file
 //! can hold a large one many times; what is left undone for that is told.
 
-/// Bytes that decoders hold at the same time.
-const MAX_HELD_BYTES: usize = 40 << 20;
+use crate::detect::traffic::share::SHARES;
+
+/// Bytes that decoders hold at the same time, for the flows of one share.
+const MAX_HELD_BYTES: usize = (64 << 20) / SHARES;
 
 /// So much may come of each byte, without end.
 const RATIO: u64 = 16;
@@ -10,8 +12,8 @@ const RATIO: u64 = 16;
 /// So much more may come of one body.
 const BODY_BYTES: u64 = 64 << 20;
 
-/// So much more may come of all bodies.
-const ALL_BYTES: u64 = 1 << 30;
+/// So much more may come of all bodies of one share.
+const ALL_BYTES: u64 = (1 << 30) / SHARES as u64;
 
 /// What has been taken of the bounds.
 #[derive(Debug)]

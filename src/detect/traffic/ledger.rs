@@ -3,11 +3,12 @@
 use crate::detect::finding::Finding;
 use crate::detect::recording::Recorder;
 use crate::detect::traffic::expansion::Expansion;
+use crate::detect::traffic::share::SHARES;
 use crate::evidence::coverage::Coverage;
 use std::collections::BTreeMap;
 
-/// More findings than this are counted, not kept.
-const MAX_FINDINGS: usize = 100_000;
+/// More findings than this are counted, not kept; of one share.
+const MAX_FINDINGS: usize = 100_000 / SHARES;
 
 /// Findings and counts.
 #[derive(Debug, Default)]
@@ -49,5 +50,24 @@ impl Ledger {
 
     pub(crate) fn unread(&mut self, what: String) {
         *self.unread.entry(what).or_default() += 1;
+    }
+
+    /// Takes what another has found and counted.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.decoys_found.extend(other.decoys_found);
+        self.coverage.append(other.coverage);
+        self.delivered += other.delivered;
+        self.recorder = self.recorder.take().or(other.recorder);
+        for (what, count) in other.unread {
+            *self.unread.entry(what).or_default() += count;
+        }
+        for (what, count) in other.limits {
+            *self.limits.entry(what).or_default() += count;
+        }
+        for (name, at) in other.marks {
+            let own = self.marks.entry(name).or_insert(at);
+            *own = at.min(*own);
+        }
     }
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 /// One flow.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowRecord {
-    /// Its number in order of first packet, ours of the analysis' own lookups included.
+    /// Its own number among all flows; the analysis' own lookups included.
     pub(crate) index: u32,
+    /// The number of the frame that opened it.
+    pub(crate) number: u64,
     pub(crate) protocol: FlowProtocol,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
@@ -52,6 +54,7 @@ impl FlowRecord {
     ) -> Self {
         Self {
             index,
+            number: 0,
             protocol,
             client,
             server,

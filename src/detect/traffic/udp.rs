@@ -5,15 +5,13 @@ use crate::detect::traffic::body::Body;
 use crate::detect::traffic::dns;
 use crate::detect::traffic::place::Place;
 use crate::detect::traffic::scene::{Exchange, Scene};
+use crate::detect::traffic::share::DNS_PORTS;
 use crate::detect::traffic::tls::{handle_client_hello, handle_server_hello};
 use crate::evidence::flow::Application;
 use crate::wire::net::quic::reader::{QuicEvent, QuicReader};
 use crate::wire::net::tls::hello::ClientHello;
 use crate::wire::net::tls::ja4::Carriage;
 use crate::wire::net::tls::session::Role;
-
-/// DNS, multicast DNS, LLMNR.
-const DNS_PORTS: [u16; 3] = [53, 5353, 5355];
 
 /// What is read of a flow's QUIC.
 #[derive(Debug, Default)]
