@@ -168,7 +168,7 @@ fn replay_android_14() {
     let _ = writeln!(std::io::stderr(), "{told}");
 }
 
-/// Needs a handset on USB: `.ci/usb-vm` has two, and `.ci/run` runs this on both.
+/// Needs a handset on USB: `.ci/usb-vm` has two, and `.ci/run` runs this on ours.
 #[test]
 fn usb() {
     if std::env::var_os("PHONEHOME_USB_SERIAL").is_some() {
