@@ -38,9 +38,33 @@ fn is_hostile(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Where the scheme of an absolute URL ends (RFC 3986), if the text begins with one: the place of its
+/// `://`.
+#[must_use]
+pub fn scheme_len(url: &str) -> Option<usize> {
+    let at = url.find("://")?;
+    let scheme = url.get(..at)?.as_bytes();
+    let is_letter = |it: &u8| it.is_ascii_alphanumeric() || b"+-.".contains(it);
+    let begins = scheme.first().is_some_and(u8::is_ascii_alphabetic);
+    (begins && scheme.iter().all(is_letter)).then_some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scheme_is_told_from_a_query_that_holds_one() {
+        for (url, len) in [
+            ("https://a.example/?u=http://x", Some(5)),
+            ("/imei/1?u=http://x", None),
+            ("://a", None),
+            ("1a://b", None),
+            ("a.example", None),
+        ] {
+            assert_eq!(scheme_len(url), len, "{url}");
+        }
+    }
 
     #[test]
     fn escapes_what_a_terminal_would_act_on() {

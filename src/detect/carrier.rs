@@ -261,7 +261,9 @@ impl Carrier {
             }
             let first = self.origin_of(hit.extent.start);
             let origin = if hit.rank.depth == Depth::Surface {
-                first
+                // The first place stays the place, however well a repeat is seen.
+                let before = known.map(|known| known.origin);
+                before.filter(|it| it.at <= first.at).unwrap_or(first)
             } else {
                 // When it could be seen for the first time: what had to be undone may be long.
                 let earlier = known.map(|known| known.origin);

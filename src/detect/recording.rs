@@ -203,7 +203,9 @@ impl RecordedExchange {
             message.body.len() + fields.sum::<usize>()
         };
         let frames = self.frames.iter().map(|it| it.bytes.len() + OVERHEAD_BYTES);
-        of(&self.request) + of(&self.response) + frames.sum::<usize>() + OVERHEAD_BYTES
+        let host = self.host.as_ref().map_or(0, String::len);
+        let line = self.method.len() + self.target.len() + host;
+        of(&self.request) + of(&self.response) + frames.sum::<usize>() + line + OVERHEAD_BYTES
     }
 }
 

@@ -2,6 +2,7 @@
 //! one entry for each exchange, findings as fields of ours (`_phonehome`). It holds what was sent as it
 //! was sent, planted values included.
 
+use crate::base::text::scheme_len;
 use crate::detect::analysis::Analysis;
 use crate::detect::finding::Finding;
 use crate::detect::recording::{RecordedExchange, RecordedFrame, RecordedMessage};
@@ -207,7 +208,7 @@ fn finding_of(finding: &Finding) -> Value {
 /// The absolute URL of a request.
 fn url(exchange: &RecordedExchange, flow: &Flow) -> String {
     let target = percent_encode(&exchange.target, TARGET).to_string();
-    if target.contains("://") {
+    if scheme_len(&target).is_some() {
         return target;
     }
     let scheme = if exchange.is_secure { "https" } else { "http" };

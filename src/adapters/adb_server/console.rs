@@ -25,6 +25,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How a console greets that wants a token; one that wants none greets otherwise.
 const GREETING: &str = "Android Console: Authentication required";
 
+/// Bytes of a command's line that a console takes.
+const MAX_LINE: usize = 4096;
+
 /// Bytes of a greeting's first line.
 const MAX_GREETING: u64 = 200;
 
@@ -79,6 +82,10 @@ impl Console for EmulatorConsole {
     ) -> BoxFuture<'a, Result<(), ConsoleError>> {
         Box::pin(async move {
             let (from, text) = (number(from)?, escaped(text));
+            if "sms send  \n".len() + from.len() + text.len() > MAX_LINE {
+                let reason = format!("it takes no line of more than {MAX_LINE} bytes");
+                return Err(ConsoleError::Unusable { reason });
+            }
             self.greets().await?;
             let serial = self.serial.clone();
             let (done, ended) = oneshot::channel();
@@ -176,6 +183,18 @@ mod tests {
         for bad in ["", "+", "12\nkill", "peer"] {
             assert!(number(bad).unwrap_err().is_harmless(), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_too_long_is_not_sent() {
+        let console = EmulatorConsole::of("emulator-1", Arc::new(SystemClock::new())).unwrap();
+        let text = "\u{53d1}".repeat(1400);
+        let error = console.receive_sms("+447700900456", &text).await;
+        let error = error.unwrap_err();
+        assert!(
+            error.is_harmless() && error.to_string().contains("4096"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -145,6 +145,11 @@ fn prepare<'m>(
         let is_error = false;
         return Err(Unsearched { why, is_error });
     };
+    if persona.data.is_empty() {
+        let why = "the run searched for nothing; give `--persona`".to_owned();
+        let is_error = false;
+        return Err(Unsearched { why, is_error });
+    }
     let made = match made.take() {
         Some(known) if known.0 == *persona => made.insert(known),
         _ => {

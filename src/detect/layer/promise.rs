@@ -24,6 +24,8 @@ pub(crate) fn begins_well(prefix: &[u8]) -> bool {
 /// Whether bytes may be text, by the first of them that is not ASCII: never `false` if they are.
 fn may_be_text(bytes: &[u8]) -> bool {
     const LONGEST_CHARACTER: usize = 4;
+    // What may be a character that is cut off.
+    let is_last = |at: usize| bytes.len() - at < LONGEST_CHARACTER;
     let mut at = bytes
         .iter()
         .take(LONGEST_CHARACTER)
@@ -35,11 +37,11 @@ fn may_be_text(bytes: &[u8]) -> bool {
             0xc2..0xe0 => 1,
             0xe0..0xf0 => 2,
             0xf0..0xf5 => 3,
-            _ => return false,
+            _ => return is_last(at),
         };
         let rest = bytes.iter().skip(at + 1).take(more);
         if rest.copied().any(|byte| byte & 0xc0 != 0x80) {
-            return false;
+            return is_last(at);
         }
         at += 1 + more;
     }
@@ -81,4 +83,26 @@ pub(crate) fn may_be_xored(bytes: &[u8]) -> bool {
     const MIN_BYTES: usize = 8;
     let high = bytes.iter().filter(|byte| **byte >= 0x80).count();
     bytes.len() >= MIN_BYTES && (high == 0 || high == bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_message_with_a_number_behind_its_first_key_is_looked_into() {
+        // MessagePack: {"latd": 51.477928f32}
+        assert!(begins_well(b"\x81\xa4latd\xcaBM") || !is_text(b"\x81\xa4latd\xcaBM"));
+        assert!(may_be_text(b"\x81\xa4latd\xcaBM"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_text_may_be_text(
+            bytes in proptest::collection::vec(prop_oneof![0x20u8..0x7f, 0x80u8..=0xff], 0..14),
+        ) {
+            prop_assert!(!is_text(&bytes) || may_be_text(&bytes));
+        }
+    }
 }

@@ -53,7 +53,10 @@ pub(crate) fn look_up(table: &[u8; 256], byte: u8) -> u8 {
 
 /// Hands the units of a text to `sink`, itself among them if it is not too long.
 pub(crate) fn units<'a>(text: &'a [u8], sink: &mut dyn FnMut(&'a [u8])) {
-    let mut counts = [0; KINDS + 1];
+    const WHOLE: usize = KINDS;
+    const QUOTED: usize = KINDS + 1;
+    const REST: usize = KINDS + 2;
+    let mut counts = [0; KINDS + 3];
     let mut add = |kind: usize, start: usize, end: usize| {
         if (MIN_BYTES..=MAX_BYTES).contains(&(end - start))
             && let Some(count) = counts.get_mut(kind).filter(|count| **count < MAX_UNITS)
@@ -64,7 +67,7 @@ pub(crate) fn units<'a>(text: &'a [u8], sink: &mut dyn FnMut(&'a [u8])) {
         }
     };
     if text.len() <= MAX_BYTES {
-        add(KINDS, 0, text.len());
+        add(WHOLE, 0, text.len());
     }
     let mut starts = [0; KINDS];
     let (mut quote, mut first_equals) = (None, None);
@@ -91,7 +94,7 @@ pub(crate) fn units<'a>(text: &'a [u8], sink: &mut dyn FnMut(&'a [u8])) {
             escaped = at + 1;
         } else if sign & QUOTE != 0 {
             match quote.take() {
-                Some(start) => add(KINDS, start, at),
+                Some(start) => add(QUOTED, start, at),
                 None => quote = Some(at + 1),
             }
         }
@@ -102,7 +105,7 @@ pub(crate) fn units<'a>(text: &'a [u8], sink: &mut dyn FnMut(&'a [u8])) {
         }
     }
     if let Some(at) = first_equals {
-        add(KINDS, at + 1, text.len());
+        add(REST, at + 1, text.len());
     }
 }
 

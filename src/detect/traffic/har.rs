@@ -2,7 +2,7 @@
 //! Offsets count from the start of the part: of the URL for path, query and host, of a header's or
 //! cookie's value, of a body or message as it is after base64.
 
-use crate::base::text::printable;
+use crate::base::text::{printable, scheme_len};
 use crate::detect::carrier::Carrier;
 use crate::detect::detector::Detector;
 use crate::detect::field::{Shape, repeatable};
@@ -291,7 +291,7 @@ struct Url<'a> {
 impl<'a> Url<'a> {
     fn new(text: &'a str) -> Self {
         let text = text.split('#').next().unwrap_or_default();
-        let authority_at = text.find("://").map_or(0, |at| at + 3);
+        let authority_at = scheme_len(text).map_or(0, |at| at + 3);
         let rest = text.get(authority_at..).unwrap_or_default();
         let path_at = match authority_at {
             0 => 0,

@@ -187,14 +187,17 @@ impl Multipart {
             description.note(name.trim_ascii(), value);
         }
         let head_place = &self.place;
-        scene.search(head_place, Shape::Free, head, self.offset, exchange);
+        // Where in the body it stands is not kept.
+        scene.formed(|scene| scene.search(head_place, Shape::Free, head, self.offset, exchange));
         Box::new(Body::new(place, self.offset, description))
     }
 
     fn end_part(&mut self, exchange: &Exchange, scene: &mut Scene<'_>) {
         match std::mem::replace(&mut self.state, State::Part(None)) {
             State::Head(head) => {
-                scene.search(&self.place, Shape::Free, &head, self.offset, exchange);
+                scene.formed(|scene| {
+                    scene.search(&self.place, Shape::Free, &head, self.offset, exchange);
+                });
             }
             State::Part(Some(mut part)) => {
                 self.unreadable += part.finish_uncounted(exchange, scene);
