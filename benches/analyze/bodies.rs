@@ -14,7 +14,7 @@ use std::io::Write as _;
 pub(crate) const DATA: [(&str, DatumKind, &str); 14] = [
     ("imei-1", DatumKind::Imei, "490154203237518"),
     ("imsi-1", DatumKind::Imsi, "234150999999999"),
-    ("iccid-1", DatumKind::Iccid, "8944200000000000003"),
+    ("iccid-1", DatumKind::Iccid, "8944200000000000009"),
     ("own_phone-1", DatumKind::Phone, "+447700900123"),
     ("contact-1.phone", DatumKind::Phone, "+447700900777"),
     ("contact-1.name", DatumKind::Name, "Ada Quillfeather"),

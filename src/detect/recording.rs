@@ -98,7 +98,8 @@ impl Recorder {
     ) -> Option<u32> {
         let number = u32::try_from(self.exchanges.len()).ok()?;
         let has_room = self.exchanges.len() < MAX_EXCHANGES;
-        if !has_room || !self.spend(method.len() + target.len()) {
+        let line = method.len() + target.len() + host.map_or(0, str::len);
+        if !has_room || !self.spend(line) {
             return None;
         }
         self.exchanges.push(RecordedExchange {
