@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Connections of one port at the same time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 64;
@@ -24,12 +24,21 @@ pub struct Forwards {
 
 struct Forward {
     remote: String,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 impl Drop for Forward {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+impl Forward {
+    /// Ends it; the port is free when this is done.
+    async fn close(mut self) {
+        self.task.abort();
+        // It ends as it was told to, or had ended.
+        let _ = (&mut self.task).await;
     }
 }
 
@@ -50,7 +59,7 @@ impl Forwards {
     /// The operating system's, when the port cannot be had.
     pub async fn forward(&self, port: u16, remote: &str) -> io::Result<u16> {
         // It has to be closed before it can be listened on again.
-        self.remove(port);
+        self.remove(port).await;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listener = TcpListener::bind(address).await?;
         let port = listener.local_addr()?.port();
@@ -58,7 +67,7 @@ impl Forwards {
         let accepting = accept_all(listener, transport, remote.to_owned());
         let forward = Forward {
             remote: remote.to_owned(),
-            task: tokio::spawn(accepting).abort_handle(),
+            task: tokio::spawn(accepting),
         };
         lock(&self.ports).insert(port, forward);
         Ok(port)
@@ -73,13 +82,21 @@ impl Forwards {
     }
 
     /// Closes a port and its connections; says whether it was there.
-    pub fn remove(&self, port: u16) -> bool {
-        lock(&self.ports).remove(&port).is_some()
+    pub async fn remove(&self, port: u16) -> bool {
+        let removed = lock(&self.ports).remove(&port);
+        let is_there = removed.is_some();
+        if let Some(forward) = removed {
+            forward.close().await;
+        }
+        is_there
     }
 
     /// Closes all.
-    pub fn remove_all(&self) {
-        lock(&self.ports).clear();
+    pub async fn remove_all(&self) {
+        let all = std::mem::take(&mut *lock(&self.ports));
+        for forward in all.into_values() {
+            forward.close().await;
+        }
     }
 }
 

@@ -140,7 +140,7 @@ async fn ports_lead_both_ways(bench: Bench) {
         read.unwrap();
         assert!(got == sent, "{number}");
     }
-    assert!(forwards.remove(here) && forwards.list().is_empty());
+    assert!(forwards.remove(here).await && forwards.list().is_empty());
     let refused = TcpStream::connect(("127.0.0.1", here)).await;
     assert!(refused.is_err());
     reverse::remove(transport, clock, &remote).await.unwrap();
