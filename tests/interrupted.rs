@@ -254,6 +254,11 @@ fn a_killed_harness_is_cleaned_up_after() {
 
 #[test]
 fn an_interrupted_run_restores_and_ends_as_cancelled() {
+    // Under `nohup` programs ignore SIGHUP, and what they start does; what handles it starts others that
+    // do not.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let hangup = tokio::signal::unix::SignalKind::hangup();
+    let _handled = runtime.block_on(async { tokio::signal::unix::signal(hangup) });
     // SIGHUP is what a run gets whose terminal is closed.
     for signal in ["-INT", "-HUP"] {
         let bench = Bench::new();

@@ -446,6 +446,23 @@ mod tests {
         }
     }
 
+    /// Nearer to its window's start than the first was to its own, a repeat is no better a place.
+    #[test]
+    fn a_repeat_in_a_later_window_does_not_move_a_finding() {
+        let detector = detector();
+        let mut text = vec![b' '; 70_000];
+        for start in [20_000, 60_000] {
+            text[start..start + 13].copy_from_slice(b"+447700900123");
+        }
+        let mut carrier = Carrier::new(Shape::Free, 0);
+        for (number, piece) in (0..).zip(text.chunks(1000)) {
+            carrier.handle_bytes(piece, at(number), &detector);
+        }
+        let found = carrier.finish(&detector).sightings;
+        let times: Vec<u64> = found.iter().map(|it| it.origin.at).collect();
+        assert_eq!(times, [20]);
+    }
+
     /// A stream inside a text that is longer than the window is not read to its end, which is told.
     #[test]
     fn what_is_compressed_beyond_the_window_is_a_limit() {
